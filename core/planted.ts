@@ -1,18 +1,82 @@
 /**
- * Mistakes and sudden deaths on purpose, in test builds only: the simulation must find each planted bug, and real
- * processes die at named crash points. The define `GC_TEST_BUILD` is false everywhere else, and then the compiler
- * removes all of it.
+ * Mistakes and sudden deaths on purpose, for test builds only. The simulation must find every planted bug, and real
+ * processes die at named crash points as by kill -9. A release build holds none of this, not even the names:
+ * `scripts/strip_planted.ts` takes the calls out before anything is compiled, so a call must have one plain string as
+ * its argument. Sources that run without a build count as a test build.
+ *
+ * A process reads its switches once, from `GC_PLANTED` (names of bugs, comma separated) and `GC_CRASH_POINT` (a name;
+ * `name:3` dies at the third passage). The simulation, which is many processes in one, throws them by `plant` and
+ * `atCrashPoints`.
  */
+
+/** The bugs that the simulation must find (reliability-security.md §4.3), by the room they are planted in. */
+export type PlantedBug =
+  | "noIdem" // relay: a resent envelope is stored as a new one
+  | "relayAckBeforeFsync" // relay: SUBMIT_OK before the envelope is on stable storage
+  | "cumulativeAck" // relay: an acknowledgement of mail n removes everything up to n
+  | "relayResultAckBeforeFsync" // relay: STORED before the result is on stable storage
+  | "deleteOnSend" // relay: mail is forgotten when it is sent
+  | "epAckBeforeStore" // endpoint: ACCEPT before the journal has the task
+  | "resultMemOnly" // endpoint: RESULT_ACK although the result is only in memory
+  | "noAdopt" // endpoint: a restart does not adopt what workers still run
+  | "leaseNoFence" // endpoint: a result of a revoked attempt counts
+  | "attemptNotPersisted" // endpoint: RUN before the attempt is in the journal
+  | "resultOverwrite" // endpoint: a second result replaces the first
+  | "lateOverwrite" // endpoint: a result that comes after the end replaces it
+  | "staleAttemptDropped" // endpoint: a good result of an older attempt is thrown away
+  | "discardOnSend" // worker: a result is forgotten when it is sent
+  | "workerNoDedupe" // worker: the same attempt sent twice runs twice
+  | "workerFireOnce"; // worker: an unacknowledged result is not sent again
+
 declare const GC_TEST_BUILD: boolean | undefined;
 
-const testBuild = typeof GC_TEST_BUILD !== "undefined" && GC_TEST_BUILD === true;
+/** Whether bugs can be planted and crash points are live in this program. */
+export const isTestBuild: boolean = typeof GC_TEST_BUILD === "undefined" || GC_TEST_BUILD;
 
-/** Whether the planted bug `name` is switched on (`GC_PLANTED`, comma separated). */
-export function planted(name: string): boolean {
-  return testBuild && (process.env.GC_PLANTED ?? "").split(",").includes(name);
+interface Switches {
+  bugs: Set<string>;
+  visit: (crash_point: string) => void;
 }
 
-/** Dies here, as by kill -9, when `GC_CRASH_POINT` is `name`. */
+const switches: Switches | undefined = isTestBuild ? switchesOf(process.env) : undefined;
+
+/** Whether this bug is switched on. Always false in a release build. */
+export function planted(name: PlantedBug): boolean {
+  return switches?.bugs.has(name) === true;
+}
+
+/** Dies here when told to. `name` is `room.before_step` or `room.after_step`. */
 export function crashPoint(name: string): void {
-  if (testBuild && process.env.GC_CRASH_POINT === name) process.kill(process.pid, "SIGKILL");
+  switches?.visit(name);
+}
+
+/** Switches these bugs on, and all others off, until the returned function is called. */
+export function plant(...names: PlantedBug[]): () => void {
+  if (switches === undefined) return () => {};
+  const before = switches.bugs;
+  switches.bugs = new Set(names);
+  return () => {
+    switches.bugs = before;
+  };
+}
+
+/** Calls `visit` at every crash point, instead of dying, until the returned function is called. */
+export function atCrashPoints(visit: (crash_point: string) => void): () => void {
+  if (switches === undefined) return () => {};
+  const before = switches.visit;
+  switches.visit = visit;
+  return () => {
+    switches.visit = before;
+  };
+}
+
+function switchesOf(env: { [name: string]: string | undefined }): Switches {
+  const [deadly = "", passage = "1"] = (env["GC_CRASH_POINT"] ?? "").split(":");
+  let left = Number(passage);
+  return {
+    bugs: new Set((env["GC_PLANTED"] ?? "").split(",").filter((name) => name !== "")),
+    visit: (name) => {
+      if (name === deadly && --left === 0) process.kill(process.pid, "SIGKILL");
+    },
+  };
 }
