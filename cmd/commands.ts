@@ -1,0 +1,93 @@
+/**
+ * The list of all commands. Each is loaded when it is run or when its help is asked for, never before: what a command
+ * needs costs nothing to the others. A new command is one file and one line here.
+ *
+ * The file exports `describe(parent, cli)`: it adds its command to `parent` with options, examples and an action; the
+ * action parses nothing more, calls a function that returns data, and hands that to `cli.printer`.
+ */
+import type { Command } from "commander";
+import type { Cli } from "./cli.ts";
+
+/** A file under `cmd/` that holds one command. */
+export interface CommandModule {
+  describe(parent: Command, cli: Cli): void;
+}
+
+export interface CommandEntry {
+  /** What people type: `["endpoint", "start"]`. */
+  readonly words: readonly [string] | readonly [string, string];
+  /** One line for the list of commands. */
+  readonly summary: string;
+  readonly load: () => Promise<CommandModule>;
+  /** Exit code when gc itself fails, for commands whose own codes pass through (DESIGN §9). */
+  readonly failure_code?: number;
+}
+
+/** Words that only gather commands. */
+export const groups: { readonly [word: string]: { readonly summary: string; readonly heading: string } } = {
+  endpoint: { summary: "Set up and run endpoints: where tasks run", heading: "Places:" },
+  relay: { summary: "Run a relay: where envelopes wait", heading: "Places:" },
+  context: { summary: "Choose which relay to talk to", heading: "Places:" },
+};
+
+/** Under which heading of `gc --help` a command of one word stands. */
+export const headings: { readonly [word: string]: string } = {
+  run: "Tasks:",
+  submit: "Tasks:",
+  result: "Tasks:",
+  wait: "Tasks:",
+  ps: "Tasks:",
+  logs: "Tasks:",
+  why: "Tasks:",
+  cancel: "Tasks:",
+  retry: "Tasks:",
+  login: "You and this machine:",
+  whoami: "You and this machine:",
+  doctor: "You and this machine:",
+  completion: "You and this machine:",
+};
+
+/** A file that another hand is writing: loaded by name until it is there. */
+const soon = (path: string) => () => import(path) as Promise<CommandModule>;
+
+const ranFailure = 125;
+
+export const commands: readonly CommandEntry[] = [
+  { words: ["run"], summary: "Run a command and stream its output", load: soon("./run.ts"), failure_code: ranFailure },
+  { words: ["submit"], summary: "Hand over tasks and print their ids", load: soon("./submit.ts") },
+  { words: ["result"], summary: "Print what tasks came back with", load: soon("./result.ts") },
+  { words: ["wait"], summary: "Wait until tasks have ended", load: soon("./wait.ts") },
+  { words: ["ps"], summary: "List tasks", load: soon("./ps.ts") },
+  { words: ["logs"], summary: "Print or follow the output of a task", load: soon("./logs.ts") },
+  { words: ["why"], summary: "Tell what a task waits for, or why it failed", load: soon("./why.ts") },
+  { words: ["cancel"], summary: "End tasks, queued or running", load: soon("./cancel.ts") },
+  { words: ["retry"], summary: "Submit ended tasks again", load: soon("./retry.ts") },
+
+  { words: ["endpoint", "configure"], summary: "Write the configuration of a new endpoint", load: soon("./endpoint/configure.ts") },
+  { words: ["endpoint", "start"], summary: "Start an endpoint", load: soon("./endpoint/start.ts") },
+  { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: soon("./endpoint/stop.ts") },
+  { words: ["endpoint", "restart"], summary: "Stop an endpoint and start it again", load: soon("./endpoint/restart.ts") },
+  { words: ["endpoint", "status"], summary: "Tell what an endpoint is doing", load: soon("./endpoint/status.ts") },
+  { words: ["endpoint", "list"], summary: "List the endpoints of this machine", load: soon("./endpoint/list.ts") },
+  { words: ["endpoint", "show"], summary: "Show the configuration of an endpoint", load: soon("./endpoint/show.ts") },
+  { words: ["endpoint", "logs"], summary: "Print or follow the log of an endpoint", load: soon("./endpoint/logs.ts") },
+  { words: ["endpoint", "delete"], summary: "Delete an endpoint and what it keeps", load: soon("./endpoint/delete.ts") },
+  { words: ["endpoint", "enable"], summary: "Start an endpoint whenever this machine boots", load: soon("./endpoint/enable.ts") },
+  { words: ["endpoint", "disable"], summary: "No longer start an endpoint at boot", load: soon("./endpoint/disable.ts") },
+  { words: ["endpoint", "join"], summary: "Enrol an endpoint at a relay by an invite", load: soon("./endpoint/join.ts") },
+
+  { words: ["relay", "up"], summary: "Start a relay", load: soon("./relay/up.ts") },
+  { words: ["relay", "down"], summary: "Stop the relay", load: soon("./relay/down.ts") },
+  { words: ["relay", "status"], summary: "Tell what the relay is doing", load: soon("./relay/status.ts") },
+  { words: ["relay", "backup"], summary: "Copy the relay's store while it runs", load: soon("./relay/backup.ts") },
+  { words: ["relay", "invite"], summary: "Make an invite for a person or an endpoint", load: soon("./relay/invite.ts") },
+  { words: ["relay", "users"], summary: "List who may use the relay", load: soon("./relay/users.ts") },
+
+  { words: ["context", "list"], summary: "List the relays that this machine knows", load: soon("./context/list.ts") },
+  { words: ["context", "use"], summary: "Choose the relay that commands talk to", load: soon("./context/use.ts") },
+
+  { words: ["login"], summary: "Join a relay by an invite", load: soon("./login.ts") },
+  { words: ["whoami"], summary: "Print who you are to relays and endpoints", load: soon("./whoami.ts") },
+  { words: ["doctor"], summary: "Check this machine and say what to do", load: soon("./doctor.ts") },
+  { words: ["completion"], summary: "Print completions for a shell", load: soon("./completion.ts") },
+];

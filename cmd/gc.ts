@@ -1,0 +1,42 @@
+#!/usr/bin/env bun
+/**
+ * Where every gc process begins: the command line a person typed, a daemon's hidden role, or the two questions that
+ * must be answered before anything is loaded. Ends the process with an exit code; nothing else does.
+ */
+import { version } from "./version.ts";
+
+const words = process.argv.slice(2);
+
+// What steers the runtime or its loader is not ours to obey, and never reaches a child (DESIGN §10; bun.md §0.6).
+for (const name of Object.keys(process.env)) {
+  if (/^(BUN_|NODE_OPTIONS$|LD_)/.test(name)) delete process.env[name];
+}
+
+/** A hidden role: `gc __name ARGS…` becomes a daemon or answers a shell. The file exports it as `role`. */
+type Role = (args: string[]) => Promise<number>;
+
+/** A file that another hand is writing: loaded by name until it is there. */
+function soon(path: string): () => Promise<{ role: Role }> {
+  return () => import(path) as Promise<{ role: Role }>;
+}
+
+/** The roles, loaded one at a time; none of them loads the command line. */
+const roles: { readonly [name: string]: () => Promise<{ role: Role }> } = {
+  __complete: () => import("./roles/complete.ts"),
+  __relay: soon("./roles/relay.ts"),
+  __endpoint: soon("./roles/endpoint.ts"),
+  __worker: soon("./roles/worker.ts"),
+};
+
+if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
+  console.log(`gc ${version}`);
+} else {
+  process.exit(await begin(words));
+}
+
+async function begin(args: string[]): Promise<number> {
+  const role = Object.hasOwn(roles, args[0] ?? "") ? roles[args[0] ?? ""] : undefined;
+  if (role !== undefined) return (await role()).role(args.slice(1));
+  const { main } = await import("./program.ts");
+  return main(args);
+}
