@@ -9,6 +9,7 @@ import {
   resultHeaderSchema,
   taskHeaderSchema,
 } from "./envelope.ts";
+import { endpointKeySchema, identityFileSchema, inviteSchema } from "./identity.ts";
 import * as live from "./live_message.ts";
 import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
@@ -18,6 +19,9 @@ import * as worker from "./worker_message.ts";
 
 export const schemas = [
   keyRecordSchema,
+  identityFileSchema,
+  endpointKeySchema,
+  inviteSchema,
   taskHeaderSchema,
   acceptHeaderSchema,
   resultHeaderSchema,
@@ -34,6 +38,8 @@ export const schemas = [
   session.welcomeSchema,
   session.refuseSchema,
   session.errorSchema,
+  session.pingSchema,
+  session.pongSchema,
   relay.submitSchema,
   relay.postSchema,
   relay.watchSchema,

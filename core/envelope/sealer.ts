@@ -1,0 +1,177 @@
+/**
+ * Seals bodies to their recipient and opens those that came to us. The costly, asynchronous part (HPKE) happens once for
+ * each process and recipient; after it, a body costs one pass of AES-256-GCM, so tasks can be sealed inside a turn.
+ */
+import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
+import { fromBase64url } from "../access/keys.ts";
+import { checkRecord, type Identity, type KeyRecord } from "../access/principal.ts";
+import { RecentMap } from "../access/recent.ts";
+import { assert } from "../assert.ts";
+import { GcError } from "../errors.ts";
+import type { Random } from "../host/host.ts";
+import {
+  agreeToReceive,
+  agreeToSend,
+  ciphertextAt,
+  encAt,
+  encBytes,
+  nonceAt,
+  nonceBytes,
+  sealOverheadBytes,
+  suite,
+  tagBytes,
+} from "./sealed_body.ts";
+
+const cipherName = "aes-256-gcm";
+/** Bodies and bytes after which a key is renewed; with counted nonces AES-GCM would bear far more (RFC 5116, SP 800-38D). */
+const bodiesPerKeyMax = 2 ** 32;
+const bytesPerKeyMax = 2 ** 48;
+/** Recipients, or senders, whose keys are held at once (doubled at most). */
+const keysHeld = 4096;
+
+/** A key agreed with one recipient, and how far it is used up. */
+interface Outgoing {
+  readonly enc: Uint8Array;
+  readonly key: KeyObject;
+  /** First four bytes of every nonce; the other eight count. */
+  readonly prefix: Uint8Array;
+  bodies: number;
+  bytes: number;
+}
+
+/** Seals to recipients whose key has been prepared. One for each process. */
+export class Sealer {
+  readonly #random: Random;
+  readonly #agreed = new RecentMap<string, Outgoing>(keysHeld);
+  readonly #pending = new Map<string, Promise<void>>();
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  /**
+   * Agrees on a key with `to`, unless that is done. Twice at the same time is once.
+   * @throws GcError permission `key.*` when the record is bad.
+   */
+  async prepare(to: KeyRecord): Promise<void> {
+    const record = checkRecord(to);
+    if (this.ready(record)) return;
+    const name = nameOf(record);
+    let pending = this.#pending.get(name);
+    if (pending === undefined) {
+      pending = this.#agree(record, name).finally(() => this.#pending.delete(name));
+      this.#pending.set(name, pending);
+    }
+    await pending;
+  }
+
+  /** Whether `seal` can be called for `to` now. */
+  ready(to: KeyRecord): boolean {
+    const agreed = this.#agreed.get(nameOf(to));
+    return agreed !== undefined && agreed.bodies < bodiesPerKeyMax && agreed.bytes < bytesPerKeyMax;
+  }
+
+  /**
+   * Seals `plain` to `to`, bound to `aad`. `to` must be prepared.
+   * @throws BrokenInvariant when it is not.
+   */
+  seal(to: KeyRecord, aad: Uint8Array, plain: Uint8Array): Uint8Array {
+    const agreed = this.#agreed.get(nameOf(to));
+    assert(agreed !== undefined, `A body is sealed only after Sealer.prepare for ${to.id}`);
+    assert(agreed.bodies < 2 * bodiesPerKeyMax, "A sealing key is renewed before it is used up");
+    const sealed = new Uint8Array(sealOverheadBytes + plain.byteLength);
+    sealed[0] = suite;
+    sealed.set(agreed.enc, encAt);
+    sealed.set(agreed.prefix, nonceAt);
+    new DataView(sealed.buffer).setBigUint64(nonceAt + agreed.prefix.byteLength, BigInt(agreed.bodies));
+    agreed.bodies += 1;
+    agreed.bytes += plain.byteLength;
+    const cipher = createCipheriv(cipherName, agreed.key, sealed.subarray(nonceAt, ciphertextAt), tagLength);
+    cipher.setAAD(aad);
+    sealed.set(cipher.update(plain), ciphertextAt);
+    cipher.final();
+    sealed.set(cipher.getAuthTag(), sealed.byteLength - tagBytes);
+    return sealed;
+  }
+
+  async #agree(to: KeyRecord, name: string): Promise<void> {
+    const enc_pub = fromBase64url(to.enc_pub, 32);
+    assert(enc_pub !== undefined, "A checked record has canonical keys");
+    const { enc, key } = await agreeToSend(to.id, enc_pub);
+    this.#agreed.set(name, { enc, key: secret(key), prefix: this.#random.bytes(4), bodies: 0, bytes: 0 });
+  }
+}
+
+/** Opens what was sealed to one identity. */
+export class Opener {
+  readonly #identity: Identity;
+  /** Keys that opened something, by `enc`: only the private key's owner's correspondents get a place here. */
+  readonly #agreed = new RecentMap<string, KeyObject>(keysHeld);
+  readonly #pending = new Map<string, Promise<KeyObject>>();
+
+  constructor(identity: Identity) {
+    this.#identity = identity;
+  }
+
+  /**
+   * The plaintext of a sealed body; at once when its sender's process is known, else a promise.
+   * @throws GcError data `envelope.unreadable` (or rejects with it) when it was not sealed to us with this `aad`.
+   */
+  open(aad: Uint8Array, body: Uint8Array): Uint8Array | Promise<Uint8Array> {
+    if (body.byteLength < sealOverheadBytes) throw unreadable("it is too short");
+    if (body[0] !== suite) throw unreadable(`suite ${body[0]} is not known`);
+    const enc = body.subarray(encAt, encAt + encBytes);
+    const name = Buffer.from(enc.buffer, enc.byteOffset, encBytes).toString("latin1");
+    const key = this.#agreed.get(name);
+    return key === undefined ? this.#openFirst(name, enc, aad, body) : decrypt(key, aad, body);
+  }
+
+  async #openFirst(name: string, enc: Uint8Array, aad: Uint8Array, body: Uint8Array): Promise<Uint8Array> {
+    let pending = this.#pending.get(name);
+    if (pending === undefined) {
+      pending = this.#agree(enc).finally(() => this.#pending.delete(name));
+      this.#pending.set(name, pending);
+    }
+    const key = await pending;
+    const plain = decrypt(key, aad, body);
+    this.#agreed.set(name, key);
+    return plain;
+  }
+
+  async #agree(enc: Uint8Array): Promise<KeyObject> {
+    try {
+      return secret(await agreeToReceive(this.#identity.id, this.#identity.enc_key, enc));
+    } catch (cause) {
+      throw unreadable("no key can be agreed on", cause);
+    }
+  }
+}
+
+const tagLength = { authTagLength: tagBytes };
+
+/** Sealing keys belong to an id and one of its encryption keys, which may be replaced. */
+function nameOf(record: KeyRecord): string {
+  return record.id + record.enc_pub;
+}
+
+function secret(key: Uint8Array): KeyObject {
+  return createSecretKey(key);
+}
+
+function decrypt(key: KeyObject, aad: Uint8Array, body: Uint8Array): Uint8Array {
+  const end = body.byteLength - tagBytes;
+  const decipher = createDecipheriv(cipherName, key, body.subarray(nonceAt, nonceAt + nonceBytes), tagLength);
+  decipher.setAAD(aad);
+  decipher.setAuthTag(body.subarray(end));
+  const plain = decipher.update(body.subarray(ciphertextAt, end));
+  try {
+    decipher.final();
+  } catch (cause) {
+    throw unreadable("it was not sealed so, or not to this recipient", cause);
+  }
+  return plain;
+}
+
+function unreadable(why: string, cause?: unknown): GcError {
+  return new GcError("data", "envelope.unreadable", `The body of the envelope cannot be opened: ${why}`, { cause });
+}
