@@ -1,4 +1,5 @@
 /** The list of all shapes that cross a boundary. A new schema is added here, and nowhere else. */
+import { contextsSchema, endpointConfigSchema, knownSchema } from "./config.ts";
 import {
   acceptHeaderSchema,
   cancelHeaderSchema,
@@ -80,4 +81,7 @@ export const schemas = [
   live.logAnswerSchema,
   live.orderSchema,
   live.doneSchema,
+  endpointConfigSchema,
+  contextsSchema,
+  knownSchema,
 ] as const;
