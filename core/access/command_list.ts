@@ -1,0 +1,37 @@
+/**
+ * Which commands an endpoint runs, when its configuration names them. Exactly those: a command is allowed as a whole
+ * argv or a whole script, never by how it begins (Nomad CVE-2025-4922 was a prefix match), and with nothing around it
+ * that could make it another command.
+ */
+import { hash } from "node:crypto";
+import { GcError } from "../errors.ts";
+import type { TaskSpec } from "../schema/task.ts";
+
+/** One allowed command: program and all its arguments, or a script by the sha256 (hexadecimal) of its UTF-8 text. */
+export type CommandRule = { readonly argv: readonly string[] } | { readonly script_sha256: string };
+
+/**
+ * Returns when a task (with what all tasks of its envelope have in common) may run. No rules at all: any command; an
+ * empty list: none.
+ * @throws GcError permission `command.denied` or `command.surroundings`.
+ */
+export function requireCommand(rules: readonly CommandRule[] | undefined, task: TaskSpec): void {
+  if (rules === undefined) return;
+  const one = (task.argv === undefined) !== (task.script === undefined);
+  if (!one || !rules.some((rule) => allows(rule, task))) {
+    throw new GcError("permission", "command.denied", "This endpoint runs only the commands that its owner listed");
+  }
+  const brought = (["env", "cwd"] as const).find((name) => task[name] !== undefined);
+  if (brought !== undefined) {
+    const message = `This endpoint runs listed commands only as they are: a task may not bring its own "${brought}"`;
+    throw new GcError("permission", "command.surroundings", message);
+  }
+}
+
+function allows(rule: CommandRule, task: TaskSpec): boolean {
+  if ("argv" in rule) {
+    const { argv } = task;
+    return argv !== undefined && argv.length === rule.argv.length && argv.every((word, i) => word === rule.argv[i]);
+  }
+  return task.script !== undefined && hash("sha256", task.script, "hex") === rule.script_sha256.toLowerCase();
+}
