@@ -12,6 +12,7 @@ import {
 } from "./envelope.ts";
 import { endpointKeySchema, identityFileSchema, inviteSchema } from "./identity.ts";
 import * as live from "./live_message.ts";
+import { parcelHeadSchema } from "./outbox.ts";
 import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
 import * as session from "./session_message.ts";
@@ -34,6 +35,7 @@ export const schemas = [
   taskBodySchema,
   resultSchema,
   resultBodySchema,
+  parcelHeadSchema,
   session.helloSchema,
   session.authSchema,
   session.welcomeSchema,
