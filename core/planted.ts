@@ -71,10 +71,10 @@ export function atCrashPoints(visit: (crash_point: string) => void): () => void 
 }
 
 function switchesOf(env: { [name: string]: string | undefined }): Switches {
-  const [deadly = "", passage = "1"] = (env["GC_CRASH_POINT"] ?? "").split(":");
+  const [deadly = "", passage = "1"] = (env.GC_CRASH_POINT ?? "").split(":");
   let left = Number(passage);
   return {
-    bugs: new Set((env["GC_PLANTED"] ?? "").split(",").filter((name) => name !== "")),
+    bugs: new Set((env.GC_PLANTED ?? "").split(",").filter((name) => name !== "")),
     visit: (name) => {
       if (name === deadly && --left === 0) process.kill(process.pid, "SIGKILL");
     },

@@ -41,5 +41,9 @@ async function compress(file: string, suffix: string, argv: readonly string[]): 
 if (import.meta.main) {
   const folder = process.argv[2] ?? join(import.meta.dir, "..", "dist");
   const names = readdirSync(folder).filter((name) => /^gc-(linux|darwin)-(x64|arm64)$/.test(name));
-  for (const file of await pack(folder, names.sort().map((name) => join(folder, name)))) console.log(file);
+  for (const file of await pack(
+    folder,
+    names.sort().map((name) => join(folder, name)),
+  ))
+    console.log(file);
 }

@@ -17,6 +17,7 @@ export const localEngineSchema = {
       minimum: 1,
       maximum: 65536,
       description: "Tasks of one core that run at the same time. Default: as many as the machine has cores.",
+      examples: [4],
     },
     workers: {
       type: "integer",
@@ -29,6 +30,7 @@ export const localEngineSchema = {
       type: "integer",
       minimum: 1,
       description: "Memory that tasks may ask for altogether, in MiB. Default: what the machine has.",
+      examples: [8192],
     },
   },
   required: ["type"],
@@ -63,12 +65,19 @@ export const endpointConfigSchema = {
   $id: "endpoint_config",
   type: "object",
   properties: {
-    display_name: { type: "string", minLength: 1, maxLength: 64, description: "How listings call this endpoint." },
+    display_name: {
+      type: "string",
+      minLength: 1,
+      maxLength: 64,
+      description: "How listings call this endpoint. Default: its name.",
+      examples: ["My workstation"],
+    },
     relay: {
       type: "string",
       minLength: 1,
       maxLength: 64,
       description: "The relay that this endpoint works for, by the name that gc context list shows.",
+      examples: ["local"],
     },
     engine: {
       type: "object",

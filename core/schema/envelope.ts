@@ -5,7 +5,10 @@
  */
 import type { Schema, Static } from "./static.ts";
 
-const uuid = { type: "string", pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$" } as const;
+const uuid = {
+  type: "string",
+  pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-8[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$",
+} as const;
 const anyUuid = { type: "string", pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$" } as const;
 const time_ms = { type: "integer", minimum: 0, maximum: 9007199254740991 } as const;
 
@@ -53,7 +56,21 @@ export const taskHeaderSchema = {
     on_lost: { enum: ["rerun", "fail"] },
     sender: keyRecordSchema,
   },
-  required: ["v", "kind", "from", "to", "created_ms", "id", "nonce", "count", "group", "priority", "expires_ms", "on_lost", "sender"],
+  required: [
+    "v",
+    "kind",
+    "from",
+    "to",
+    "created_ms",
+    "id",
+    "nonce",
+    "count",
+    "group",
+    "priority",
+    "expires_ms",
+    "on_lost",
+    "sender",
+  ],
   additionalProperties: false,
 } as const satisfies Schema;
 

@@ -5,7 +5,14 @@
  */
 import { resultSchema } from "./result.ts";
 import type { Schema, Static } from "./static.ts";
-import { chunkSchema, followSchema, inputAckSchema, inputSchema, resizeSchema, workerSignalSchema } from "./worker_message.ts";
+import {
+  chunkSchema,
+  followSchema,
+  inputAckSchema,
+  inputSchema,
+  resizeSchema,
+  workerSignalSchema,
+} from "./worker_message.ts";
 
 const tid = { type: "string", minLength: 36, maxLength: 36 } as const;
 const rid = { type: "integer", minimum: 0 } as const;
@@ -80,7 +87,20 @@ export const statusAnswerSchema = {
       },
     },
   },
-  required: ["t", "re", "boot", "host", "pid", "since_ms", "software", "state", "waiting", "running", "unreported", "workers"],
+  required: [
+    "t",
+    "re",
+    "boot",
+    "host",
+    "pid",
+    "since_ms",
+    "software",
+    "state",
+    "waiting",
+    "running",
+    "unreported",
+    "workers",
+  ],
 } as const satisfies Schema;
 
 /** Owner → endpoint: do this. `boot` from a status answer, so that an old order cannot be played again. Answer: `done`. */

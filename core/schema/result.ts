@@ -10,7 +10,19 @@ export const outcomeSchema = {
       description: "`ok`: exit 0. `fail`: the command itself failed. The others: it was not allowed to finish.",
     },
     cause: {
-      enum: ["exit", "signal", "walltime", "cancel", "memory", "spawn", "sandbox", "storage", "refused", "lost", "crashes"],
+      enum: [
+        "exit",
+        "signal",
+        "walltime",
+        "cancel",
+        "memory",
+        "spawn",
+        "sandbox",
+        "storage",
+        "refused",
+        "lost",
+        "crashes",
+      ],
     },
     exit_code: {
       type: "integer",

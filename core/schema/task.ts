@@ -71,7 +71,11 @@ export const taskSpecSchema = {
       description: "Program and arguments; never read by a shell. Either this or `script`.",
     },
     script: { type: "string", minLength: 1, description: "Text for `sh -c`. Either this or `argv`." },
-    env: { type: "object", additionalProperties: { type: "string" }, description: "Variables added to the environment." },
+    env: {
+      type: "object",
+      additionalProperties: { type: "string" },
+      description: "Variables added to the environment.",
+    },
     cwd: { type: "string", minLength: 1, description: "Directory to run in; default: the sandbox of the attempt." },
     stdin: stdinSchema,
     tty: ttySchema,

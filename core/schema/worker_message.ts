@@ -49,7 +49,12 @@ export const resultAckSchema = {
     t: { const: "result_ack" },
     done: {
       type: "array",
-      items: { type: "object", properties: { tid, attempt }, required: ["tid", "attempt"], additionalProperties: false },
+      items: {
+        type: "object",
+        properties: { tid, attempt },
+        required: ["tid", "attempt"],
+        additionalProperties: false,
+      },
     },
   },
   required: ["t", "done"],
@@ -64,8 +69,14 @@ export const workerCancelSchema = {
     t: { const: "cancel" },
     tid,
     attempt,
-    cause: { enum: ["cancel", "interrupt"], description: "`interrupt`: the endpoint stops; the attempt counts as lost." },
-    signal: { enum: ["SIGINT", "SIGTERM", "SIGKILL"], description: "First signal; KILL follows after the task's grace." },
+    cause: {
+      enum: ["cancel", "interrupt"],
+      description: "`interrupt`: the endpoint stops; the attempt counts as lost.",
+    },
+    signal: {
+      enum: ["SIGINT", "SIGTERM", "SIGKILL"],
+      description: "First signal; KILL follows after the task's grace.",
+    },
   },
   required: ["t", "tid", "attempt", "cause"],
   additionalProperties: false,
@@ -167,7 +178,12 @@ export const reportSchema = {
     t: { const: "report" },
     started: {
       type: "array",
-      items: { type: "object", properties: { tid, attempt }, required: ["tid", "attempt"], additionalProperties: false },
+      items: {
+        type: "object",
+        properties: { tid, attempt },
+        required: ["tid", "attempt"],
+        additionalProperties: false,
+      },
     },
     finished: {
       type: "array",
