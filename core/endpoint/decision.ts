@@ -1,0 +1,101 @@
+/**
+ * What the deciding files of an endpoint share: its events, its effects, and the desk on which one event is decided.
+ */
+import type { HeldEnvelope, Arrival } from "../engine/held_envelope.ts";
+import type { Pool } from "../engine/pool.ts";
+import type { CancelHeader, KeyRecord, ReceiptHeader } from "../schema/envelope.ts";
+import type { AskLog, AskStatus, AskTasks, Done, Order, StatusAnswer, TasksAnswer } from "../schema/live_message.ts";
+import type { Result } from "../schema/result.ts";
+import type {
+  Chunk,
+  Follow,
+  Input,
+  InputAck,
+  Ready,
+  Report,
+  Resize,
+  ToWorker,
+  WorkerSignal,
+} from "../schema/worker_message.ts";
+import type { EnvelopeId, TaskId } from "../task/id.ts";
+import type { JournalRecord } from "./journal_record.ts";
+import type { EndpointMemory } from "./memory.ts";
+
+/** A user on one of their connections. */
+export interface Asker {
+  user: KeyRecord;
+  session: string;
+}
+
+/** What a user may say live. */
+export type LiveAsk = Follow | Input | WorkerSignal | Resize | AskTasks | AskStatus | AskLog | Order;
+/** What an endpoint may answer live. The log is fetched by the acting side. */
+export type LiveAnswer = Chunk | InputAck | TasksAnswer | StatusAnswer | Done;
+
+/** Everything that can happen to an endpoint. Times are wall clock. */
+export type EndpointEvent =
+  | { t: "relay_up"; epoch: string; now_ms: number }
+  | { t: "relay_down" }
+  /** Verified and opened; `refused` is why none of it may run. */
+  | { t: "tasks"; seq: number; bytes: Uint8Array; arrival: Arrival; refused?: string; now_ms: number }
+  | { t: "cancel"; seq: number; header: CancelHeader; now_ms: number }
+  | { t: "receipt"; seq: number; header: ReceiptHeader; now_ms: number }
+  /** Mail that proves nothing: forged, damaged, not for us. */
+  | { t: "bad_mail"; seq: number; reason: string }
+  | { t: "stored"; ids: readonly string[]; now_ms: number }
+  | { t: "announced"; epoch: string }
+  /** Results that were read back from the journal for a relay that lost them. */
+  | { t: "recalled"; re: EnvelopeId; indices: number[]; results: Result[] }
+  | { t: "worker_up"; worker: string; ready: Ready; now_ms: number }
+  | { t: "worker_down"; worker: string; now_ms: number }
+  | { t: "report"; worker: string; report: Report; now_ms: number }
+  | { t: "from_worker"; worker: string; message: Chunk | InputAck }
+  /** Its process is proved dead, its leftovers are ended, its spool has been read. */
+  | {
+      t: "buried";
+      worker: string;
+      started: readonly { tid: string; attempt: number }[];
+      finished: readonly { tid: string; attempt: number; result: Result }[];
+      reason: string;
+      now_ms: number;
+    }
+  | { t: "live"; asker: Asker; message: LiveAsk; now_ms: number }
+  /** Somebody with rights on this machine says so. */
+  | { t: "stop"; how: "drain" | "now"; now_ms: number }
+  /** Time has passed: look for what has expired. */
+  | { t: "tick"; now_ms: number };
+
+/** Everything an endpoint can do, once its records are kept. */
+export type EndpointEffect =
+  | { t: "credit"; room: number }
+  | { t: "ack_mail"; seqs: number[]; accepts: { re: EnvelopeId; to: string; digest: string }[] }
+  | { t: "deposit"; id: string; held: HeldEnvelope; indices: number[]; results: Result[] }
+  /** Tell the new relay of these envelopes, then read back the results named in `recall`. */
+  | { t: "announce"; epoch: string; envelopes: HeldEnvelope[]; recall: Map<EnvelopeId, number[]> }
+  | { t: "to_worker"; worker: string; messages: ToWorker[] }
+  | { t: "answer"; asker: Asker; message: LiveAnswer }
+  /** The task is over and nobody has it running: serve the output from its files. */
+  | { t: "serve_output"; asker: Asker; tid: TaskId; attempt: number; follow: Follow }
+  | { t: "start_worker"; worker: string }
+  /** Its link is down: find out whether its process is dead, and if so, bury it. */
+  | { t: "examine"; worker: string }
+  | { t: "drop_output"; tid: TaskId; attempt: number }
+  | { t: "log"; level: "info" | "warn" | "error"; event: string; fields: { [key: string]: string | number } }
+  | { t: "exit"; code: number };
+
+/** What one endpoint is set to do; read from its configuration. */
+export interface EngineSettings {
+  /** Workers to keep. */
+  workers: number;
+  /** Tasks that may wait here; the rest stays at the relay. */
+  tasks_max: number;
+}
+
+/** The desk on which one event is decided. */
+export interface Desk {
+  readonly memory: EndpointMemory;
+  readonly pool: Pool;
+  /** Notes a fact: applied at once, durable before any effect of this turn is performed. */
+  record(record: JournalRecord): void;
+  effect(effect: EndpointEffect): void;
+}

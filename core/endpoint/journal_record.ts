@@ -1,0 +1,119 @@
+/**
+ * What an endpoint writes down, one record per fact. The state of an endpoint is nothing but these records applied in
+ * order (`held.ts`), so a restart is a replay. Records travel to disk as frames of `wire/codec.ts`.
+ */
+import type { Arrival } from "../engine/held_envelope.ts";
+import type { Result } from "../schema/result.ts";
+import type { EnvelopeId } from "../task/id.ts";
+
+/** A task envelope is ours now. `refused`: the sentence that is the result of all its tasks. `arrival` is not written: it is made
+ * again from the bytes. */
+export interface Accepted {
+  t: "accepted";
+  at_ms: number;
+  refused?: string;
+  bytes: [Uint8Array];
+  arrival: Arrival;
+}
+/** Attempts `attempts[k]` of tasks `indices[k]` go to `worker`. */
+export interface Leased {
+  t: "leased";
+  worker: string;
+  re: EnvelopeId;
+  indices: number[];
+  attempts: number[];
+}
+/** Results; the first one of a task is the one for ever. */
+export interface Finished {
+  t: "finished";
+  re: EnvelopeId;
+  indices: number[];
+  attempts: number[];
+  results: Result[];
+}
+/** These go back to the queue. `crash` and `retry` count; `unstarted` and `interrupt` do not. */
+export interface Requeued {
+  t: "requeued";
+  re: EnvelopeId;
+  indices: number[];
+  why: "unstarted" | "interrupt" | "crash" | "retry";
+}
+/** The relay has these results. */
+export interface Reported {
+  t: "reported";
+  re: EnvelopeId;
+  indices: number[];
+}
+/** The user has these results. */
+export interface Receipted {
+  t: "receipted";
+  re: EnvelopeId;
+  indices: number[];
+}
+/** The user wants these ended; no indices: all. May come before the envelope itself, then `early` until that time. */
+export interface Cancelled {
+  t: "cancelled";
+  re: EnvelopeId;
+  by: string;
+  indices: number[];
+  early_until_ms?: number;
+}
+/** Nothing is left to do for this envelope; its id is remembered until then, so that a late copy does not run. */
+export interface Gone {
+  t: "gone";
+  re: EnvelopeId;
+  from: string;
+  digest: string;
+  until_ms: number;
+}
+/** The relay lost its memory and was told everything again. */
+export interface Epoch {
+  t: "epoch";
+  epoch: string;
+}
+/** A worker is about to be started; written before its process exists. */
+export interface WorkerMade {
+  t: "worker_made";
+  worker: string;
+  at_ms: number;
+}
+/** A worker is proved dead and its spool has been read. */
+export interface WorkerBuried {
+  t: "worker_buried";
+  worker: string;
+}
+/** No new tasks are started until `resumed`. */
+export interface Paused {
+  t: "paused";
+  reason: string;
+}
+export interface Resumed {
+  t: "resumed";
+}
+
+export type JournalRecord =
+  | Accepted
+  | Leased
+  | Finished
+  | Requeued
+  | Reported
+  | Receipted
+  | Cancelled
+  | Gone
+  | Epoch
+  | WorkerMade
+  | WorkerBuried
+  | Paused
+  | Resumed;
+
+/** Whether something is acknowledged on the strength of this record, so that it must be on stable storage first. */
+export function mustBeDurable(record: JournalRecord): boolean {
+  switch (record.t) {
+    case "reported":
+    case "epoch":
+    case "worker_buried":
+      return false;
+    default:
+      return true;
+  }
+}

@@ -1,0 +1,182 @@
+/**
+ * Results on their way out: from a worker (or from a dead worker's spool) into the journal, from there to the relay. The
+ * first durable result of a task is its result; everything that comes later is acknowledged and dropped.
+ */
+import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import { resultsPerEnvelopeMax } from "../limits.ts";
+import { planted } from "../planted.ts";
+import type { Result } from "../schema/result.ts";
+import { type EnvelopeId, envelopeOf, hashUuid, indexOf, type TaskId } from "../task/id.ts";
+import { phase } from "../task/lifecycle.ts";
+import type { Desk } from "./decision.ts";
+
+/** One finished attempt as a worker tells it. */
+export interface FinishedAttempt {
+  tid: string;
+  attempt: number;
+  result: Result;
+}
+
+/** Bytes of output in one envelope of results; sealed and escaped it stays below the body limit. */
+const outputBytesPerEnvelope = 3 * 1024 * 1024;
+/** Deposits that may be unanswered before results are gathered. */
+const depositsInFlightMax = 2;
+
+class Batch {
+  readonly seen = new Set<number>();
+  readonly indices: number[] = [];
+  readonly attempts: number[] = [];
+  readonly results: Result[] = [];
+}
+
+/**
+ * Takes in finished attempts. Returns what the worker may forget, and attempts elsewhere that have become pointless.
+ */
+export function takeFinished(
+  desk: Desk,
+  finished: readonly FinishedAttempt[],
+): { done: { tid: string; attempt: number }[]; pointless: { worker: string; tid: TaskId; attempt: number }[] } {
+  const batches = new Map<HeldEnvelope, Batch>();
+  const done: { tid: string; attempt: number }[] = [];
+  const pointless: { worker: string; tid: TaskId; attempt: number }[] = [];
+  for (const { tid, attempt, result } of finished) {
+    const held = desk.memory.held.get(envelopeOf(tid as TaskId));
+    const index = indexOf(tid as TaskId);
+    done.push({ tid, attempt });
+    if (held === undefined || index >= held.count) continue;
+    const now = held.phases[index] ?? phase.receipted;
+    if (now >= phase.finished && !overwritten(now)) continue;
+    if (batches.get(held)?.seen.has(index) === true) continue;
+    const current = held.attempts[index] ?? 0;
+    if (attempt > current) {
+      desk.effect({ t: "log", level: "error", event: "attempt.unknown", fields: { tid, attempt, current } });
+      if (!planted("leaseNoFence")) continue;
+    }
+    const stale = attempt < current || now === phase.ready;
+    if (stale && planted("staleAttemptDropped")) continue;
+    const why = again(held, index, result);
+    if (why !== undefined) {
+      if (!stale) desk.record({ t: "requeued", re: held.id, indices: [index], why });
+      continue;
+    }
+    const worker = held.workers[index];
+    if (stale && worker !== undefined) pointless.push({ worker, tid: tid as TaskId, attempt: current });
+    const batch = batches.get(held) ?? new Batch();
+    batches.set(held, batch);
+    batch.seen.add(index);
+    batch.indices.push(index);
+    batch.attempts.push(attempt);
+    batch.results.push(final(held, index, result));
+  }
+  for (const [held, { indices, attempts, results }] of batches) {
+    desk.record({ t: "finished", re: held.id, indices, attempts, results });
+  }
+  return { done, pointless };
+}
+
+function overwritten(now: number): boolean {
+  return (now === phase.finished && planted("resultOverwrite")) || (now >= phase.reported && planted("lateOverwrite"));
+}
+
+/** Why an attempt that ended is followed by another, if it is. */
+function again(held: HeldEnvelope, index: number, result: Result): "interrupt" | "retry" | undefined {
+  if (held.cancelling.has(index)) return undefined;
+  if (result.outcome.class === "lost") return held.onLost(index) === "rerun" ? "interrupt" : undefined;
+  const retries = held.spec(index).retries ?? 0;
+  if (result.outcome.class === "fail" && (held.retried[index] ?? 0) < retries) return "retry";
+  return undefined;
+}
+
+/** What the user gets: an attempt that was interrupted while a cancel was on its way counts as cancelled. */
+function final(held: HeldEnvelope, index: number, result: Result): Result {
+  if (!held.cancelling.has(index) || result.outcome.class !== "lost") return result;
+  return { ...result, outcome: { ...result.outcome, class: "cancelled", cause: "cancel", exit_code: 143 } };
+}
+
+/** Envelopes of results that the relay has not confirmed. */
+export class Deposits {
+  private readonly inFlight = new Map<string, { held: HeldEnvelope; indices: number[] }>();
+  private readonly boot: string;
+  private count = 0;
+
+  /** `boot` is random per start: ids of two starts never meet. */
+  constructor(boot: string) {
+    this.boot = boot;
+  }
+
+  /** Sends what waits, unless enough is on its way: then results gather, and the next envelope is larger. */
+  flush(desk: Desk): void {
+    if (this.inFlight.size >= depositsInFlightMax) return;
+    for (const [held, indices] of desk.memory.unreported) {
+      desk.memory.unreported.delete(held);
+      this.send(desk, held, indices);
+      if (this.inFlight.size >= resultsPerEnvelopeMax) return;
+    }
+  }
+
+  /** The relay has these on stable storage. */
+  stored(desk: Desk, ids: readonly string[]): void {
+    for (const id of ids) {
+      const sent = this.inFlight.get(id);
+      if (sent === undefined) continue;
+      this.inFlight.delete(id);
+      desk.record({ t: "reported", re: sent.held.id, indices: sent.indices });
+    }
+  }
+
+  /** The link is gone: whatever was not confirmed is sent again. */
+  forget(desk: Desk): void {
+    for (const { held, indices } of this.inFlight.values()) {
+      const open = indices.filter((index) => held.phases[index] === phase.finished);
+      if (open.length > 0 && desk.memory.held.has(held.id)) desk.memory.reportAgain(held, open);
+    }
+    this.inFlight.clear();
+  }
+
+  /** Finished tasks that the relay does not have. */
+  waiting(desk: Desk): number {
+    let sum = 0;
+    for (const { indices } of this.inFlight.values()) sum += indices.length;
+    for (const indices of desk.memory.unreported.values()) sum += indices.length;
+    return sum;
+  }
+
+  private send(desk: Desk, held: HeldEnvelope, waiting: readonly number[]): void {
+    let indices: number[] = [];
+    let results: Result[] = [];
+    let bytes = 0;
+    const close = (): void => {
+      if (indices.length === 0) return;
+      const id = hashUuid("gc-deposit-v1", this.boot, String(this.count++));
+      this.inFlight.set(id, { held, indices });
+      desk.effect({ t: "deposit", id, held, indices, results });
+      indices = [];
+      results = [];
+      bytes = 0;
+    };
+    for (const index of waiting) {
+      const result = held.results[index];
+      if (result === undefined) continue;
+      const size = result.stdout.kept + result.stderr.kept;
+      if (indices.length === resultsPerEnvelopeMax || (bytes > 0 && bytes + size > outputBytesPerEnvelope)) close();
+      indices.push(index);
+      results.push(result);
+      bytes += size;
+    }
+    close();
+  }
+}
+
+/** Which results an envelope still has to keep for a relay that forgot everything. */
+export function unreceipted(held: HeldEnvelope): number[] {
+  const indices: number[] = [];
+  held.phases.forEach((now, index) => {
+    if (now === phase.reported) indices.push(index);
+  });
+  return indices;
+}
+
+/** The envelope of a task named by a string from outside. */
+export function envelopeOfText(tid: string): EnvelopeId {
+  return envelopeOf(tid as TaskId);
+}

@@ -1,0 +1,228 @@
+/**
+ * Leases and workers: who gets what, what a worker that comes back still has, what becomes of the tasks of a dead one.
+ * Nothing is concluded from silence: a task is lost only when its worker's process is proved dead and its spool was read.
+ */
+import { dispatch } from "../engine/dispatch.ts";
+import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import type { PoolWorker } from "../engine/pool.ts";
+import { barrenStartsMax, crashesMax } from "../limits.ts";
+import { planted } from "../planted.ts";
+import type { Resources, TaskSpec } from "../schema/task.ts";
+import type { ToWorker } from "../schema/worker_message.ts";
+import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../task/id.ts";
+import { phase } from "../task/lifecycle.ts";
+import type { Desk, EndpointEvent, EngineSettings } from "./decision.ts";
+import { finishWaiting, notRun } from "./intake.ts";
+import { takeFinished } from "./reporting.ts";
+
+type Lot = { base: TaskSpec; tasks: { tid: TaskId; attempt: number; over?: TaskSpec }[] };
+
+/** Tasks that one turn leases at most. */
+const leasesPerEvent = 2000;
+
+/** Gives waiting tasks to workers with room, and starts workers that are missing. */
+export function lease(desk: Desk, onLeased: (tid: TaskId, worker: string) => void): void {
+  if (desk.memory.paused !== undefined) return;
+  const lots = new Map<PoolWorker, Map<HeldEnvelope, Lot>>();
+  const leased = new Map<PoolWorker, Map<HeldEnvelope, { indices: number[]; attempts: number[] }>>();
+  dispatch(desk.memory.ready, desk.pool, leasesPerEvent, ({ worker, held, index }, needs) => {
+    const attempt = (held.attempts[index] ?? 0) + 1;
+    const tid = held.tid(index);
+    desk.pool.assign(worker, tid, { held, index, attempt, needs });
+    // The record itself is written once per envelope and worker, below; the phase must change now.
+    held.step(index, phase.leased);
+    const byHeld = entry(leased, worker, () => new Map<HeldEnvelope, { indices: number[]; attempts: number[] }>());
+    const list = entry(byHeld, held, () => ({ indices: [], attempts: [] }));
+    list.indices.push(index);
+    list.attempts.push(attempt);
+    const lot = entry(
+      entry(lots, worker, () => new Map<HeldEnvelope, Lot>()),
+      held,
+      () => ({ base: held.base, tasks: [] }),
+    );
+    const over = held.over(index);
+    lot.tasks.push(over === undefined ? { tid, attempt } : { tid, attempt, over });
+  });
+  for (const [worker, byHeld] of leased) {
+    for (const [held, { indices, attempts }] of byHeld) {
+      for (const index of indices) held.phases[index] = phase.ready;
+      desk.record({ t: "leased", worker: worker.id, re: held.id, indices, attempts });
+    }
+  }
+  for (const [worker, byHeld] of lots) {
+    desk.effect({ t: "to_worker", worker: worker.id, messages: [{ t: "run", lots: [...byHeld.values()] }] });
+    for (const lot of byHeld.values()) for (const { tid } of lot.tasks) onLeased(tid, worker.id);
+  }
+}
+
+/** A worker introduced itself: what it still has goes on; what it never got is sent again; what is over it forgets. */
+export function welcomeWorker(desk: Desk, event: Extract<EndpointEvent, { t: "worker_up" }>): void {
+  const { ready, now_ms } = event;
+  const worker = desk.pool.workers.get(event.worker) ?? desk.pool.add(event.worker, now_ms);
+  if (worker.state === "dead") return;
+  desk.pool.introduce(worker, ready);
+  desk.memory.ready.unpark();
+  const messages: ToWorker[] = [];
+  const holding = new Map(ready.holding.map((item) => [`${item.tid} ${item.attempt}`, item.phase]));
+  const again: Lot[] = [];
+  for (const { held, index } of leasedTo(desk, event.worker)) {
+    const tid = held.tid(index);
+    const attempt = held.attempts[index] ?? 0;
+    if (!worker.assigned.has(tid)) {
+      desk.pool.assign(worker, tid, { held, index, attempt, needs: needsOf(held, index) });
+    }
+    const has = holding.get(`${tid} ${attempt}`);
+    if (has === undefined && held.phases[index] === phase.leased) {
+      const over = held.over(index);
+      again.push({ base: held.base, tasks: [over === undefined ? { tid, attempt } : { tid, attempt, over }] });
+    } else if (has === "running" && held.phases[index] === phase.leased) held.step(index, phase.running);
+    if (held.cancelling.has(index)) messages.push({ t: "cancel", tid, attempt, cause: "cancel" });
+  }
+  if (again.length > 0) messages.unshift({ t: "run", lots: again });
+  for (const { tid, attempt, phase: has } of ready.holding) {
+    const assignment = worker.assigned.get(tid as TaskId);
+    if (has !== "finished" && (assignment === undefined || assignment.attempt !== attempt)) {
+      messages.push({ t: "cancel", tid, attempt, cause: "interrupt" });
+    }
+  }
+  if (messages.length > 0) desk.effect({ t: "to_worker", worker: worker.id, messages });
+}
+
+/** A worker's link is down. Its process may well go on. */
+export function missWorker(desk: Desk, id: string, now_ms: number): void {
+  const worker = desk.pool.workers.get(id);
+  if (worker === undefined || worker.state === "dead") return;
+  worker.state = "gone";
+  worker.since_ms = now_ms;
+  desk.effect({ t: "examine", worker: id });
+  if (planted("leaseNoFence")) revoke(desk, worker.id);
+}
+
+/** Started and finished attempts of a worker that answers. */
+export function takeReport(desk: Desk, event: Extract<EndpointEvent, { t: "report" }>): void {
+  const worker = desk.pool.workers.get(event.worker);
+  for (const { tid, attempt } of event.report.started) {
+    const held = desk.memory.held.get(envelopeOf(tid as TaskId));
+    const index = indexOf(tid as TaskId);
+    if (held === undefined || held.attempts[index] !== attempt || held.workers[index] !== event.worker) continue;
+    if (held.phases[index] === phase.leased) held.step(index, phase.running);
+  }
+  const { finished } = event.report;
+  if (finished.length === 0) return;
+  const { done, pointless } = takeFinished(desk, finished);
+  if (worker !== undefined) {
+    for (const { tid, attempt } of finished) {
+      if (worker.assigned.get(tid as TaskId)?.attempt === attempt) desk.pool.release(worker, tid as TaskId);
+    }
+    desk.pool.pace(worker, finished.length, event.now_ms);
+  }
+  desk.effect({ t: "to_worker", worker: event.worker, messages: [{ t: "result_ack", done }] });
+  for (const { worker: other, tid, attempt } of pointless) {
+    const elsewhere = desk.pool.workers.get(other);
+    if (elsewhere !== undefined) desk.pool.release(elsewhere, tid);
+    desk.effect({ t: "to_worker", worker: other, messages: [{ t: "cancel", tid, attempt, cause: "interrupt" }] });
+  }
+}
+
+/** A worker is proved dead: its spool speaks first, then its tasks go back to the queue or are lost. */
+export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "buried" }>): void {
+  const { worker: id, now_ms } = event;
+  const worker = desk.pool.workers.get(id);
+  if (!desk.memory.workers.has(id)) return;
+  takeFinished(desk, event.finished);
+  const started = new Set(event.started.map(({ tid, attempt }) => `${tid} ${attempt}`));
+  for (const { held, index } of [...leasedTo(desk, id)]) {
+    const ran = held.phases[index] === phase.running || started.has(`${held.tid(index)} ${held.attempts[index]}`);
+    afterDeath(desk, held, index, ran, now_ms);
+  }
+  desk.record({ t: "worker_buried", worker: id });
+  desk.pool.workers.delete(id);
+  desk.effect({ t: "log", level: "warn", event: "worker.dead", fields: { worker: id, reason: event.reason } });
+  if (worker?.stopping === true) return;
+  if (worker === undefined || worker.slots === 0) barren(desk, event.reason);
+}
+
+/** What becomes of one task of a dead worker. */
+function afterDeath(desk: Desk, held: HeldEnvelope, index: number, ran: boolean, now_ms: number): void {
+  const attempt = held.attempts[index] ?? 0;
+  if (held.cancelling.has(index)) {
+    const result = notRun("cancelled", "cancel", 143, "Cancelled; its worker died meanwhile", now_ms);
+    return finishWaiting(desk, held, [index], result);
+  }
+  if (!ran) return desk.record({ t: "requeued", re: held.id, indices: [index], why: "unstarted" });
+  if (held.onLost(index) === "fail") {
+    const reason = `The worker that ran attempt ${attempt} died, and the task may be started only once (on_lost: fail)`;
+    return finishWaiting(desk, held, [index], notRun("lost", "lost", 125, reason, now_ms));
+  }
+  if (held.phases[index] === phase.leased) held.step(index, phase.running);
+  desk.record({ t: "requeued", re: held.id, indices: [index], why: "crash" });
+  const crashes = held.crashes[index] ?? 0;
+  if (crashes >= crashesMax) {
+    const reason = `${crashes} workers died while they ran this task, so it is not started again`;
+    finishWaiting(desk, held, [index], notRun("poisoned", "crashes", 125, reason, now_ms));
+  }
+}
+
+/** Workers that die before they say a word: after some in a row the engine pauses, with the reason. */
+function barren(desk: Desk, reason: string): void {
+  const starts = ++desk.pool.barren;
+  if (starts < barrenStartsMax || desk.memory.paused !== undefined) return;
+  desk.record({ t: "paused", reason: `${starts} workers in a row ended before they were ready: ${reason}` });
+}
+
+/** Starts workers that are missing. */
+export function hire(desk: Desk, settings: EngineSettings, makeId: () => string, now_ms: number): void {
+  if (desk.memory.paused !== undefined) return;
+  let alive = 0;
+  for (const worker of desk.pool.workers.values()) if (worker.state !== "dead" && !worker.stopping) alive++;
+  for (; alive < settings.workers; alive++) {
+    const worker = makeId();
+    desk.record({ t: "worker_made", worker, at_ms: now_ms });
+    desk.pool.add(worker, now_ms);
+    desk.effect({ t: "start_worker", worker });
+  }
+}
+
+/** All tasks whose current attempt a worker has. */
+export function* leasedTo(desk: Desk, worker: string): Generator<{ held: HeldEnvelope; index: number }> {
+  for (const held of desk.memory.held.values()) {
+    if (held.unfinished === 0) continue;
+    for (let index = 0; index < held.count; index++) {
+      const now = held.phases[index];
+      if ((now === phase.leased || now === phase.running) && held.workers[index] === worker) yield { held, index };
+    }
+  }
+}
+
+/** Takes everything away from a worker without proof; a planted mistake, and what `noAdopt` does after a restart. */
+export function revoke(desk: Desk, worker: string): void {
+  for (const { held, index } of [...leasedTo(desk, worker)]) {
+    desk.record({ t: "requeued", re: held.id, indices: [index], why: "unstarted" });
+    const known = desk.pool.workers.get(worker);
+    if (known !== undefined) desk.pool.release(known, held.tid(index));
+  }
+}
+
+/** Tells the workers that have these tasks to end them. */
+export function cancelRunning(desk: Desk, tids: readonly TaskId[]): void {
+  for (const tid of tids) {
+    const held = desk.memory.held.get(envelopeOf(tid) as EnvelopeId);
+    const index = indexOf(tid);
+    const worker = held?.workers[index];
+    if (held === undefined || worker === undefined) continue;
+    const attempt = held.attempts[index] ?? 0;
+    desk.effect({ t: "to_worker", worker, messages: [{ t: "cancel", tid, attempt, cause: "cancel" }] });
+  }
+}
+
+function needsOf(held: HeldEnvelope, index: number): Resources {
+  return held.spec(index).resources ?? {};
+}
+
+function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
+  const known = map.get(key);
+  if (known !== undefined) return known;
+  const made = make();
+  map.set(key, made);
+  return made;
+}

@@ -1,0 +1,288 @@
+/**
+ * The deciding half of an endpoint: mail, workers and questions in, journal records and effects out. Pure: it reads no
+ * clock and touches no file; `daemon.ts` acts for it, and the simulation runs it under faults. Its rooms: `intake.ts`
+ * (mail), `staff.ts` (workers and leases), `reporting.ts` (results), `questions.ts` (live).
+ */
+import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import { Pool } from "../engine/pool.ts";
+import { ReadyQueue } from "../engine/ready_queue.ts";
+import type { Decision } from "../host/turn.ts";
+import { timeToLive_ms } from "../limits.ts";
+import { planted } from "../planted.ts";
+import type { StatusAnswer } from "../schema/live_message.ts";
+import { type EnvelopeId, hashUuid, type TaskId, taskId } from "../task/id.ts";
+import { phase } from "../task/lifecycle.ts";
+import type { Desk, EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
+import { bid, takeCancel, takeReceipt, takeTasks } from "./intake.ts";
+import type { JournalRecord } from "./journal_record.ts";
+import { EndpointMemory } from "./memory.ts";
+import { answerTasks, Conversations, orderRefusal, type Self, status } from "./questions.ts";
+import { Deposits, unreceipted } from "./reporting.ts";
+import { buryWorker, cancelRunning, hire, lease, leasedTo, missWorker, revoke, takeReport, welcomeWorker } from "./staff.ts";
+
+/** The room that the relay was told of may be off by so many tasks before it is told again. */
+const roomSlack = 1000;
+
+/** One endpoint. */
+export class EndpointState {
+  readonly memory: EndpointMemory;
+  readonly pool = new Pool();
+  private readonly talks = new Conversations();
+  private readonly deposits: Deposits;
+  private relayUp = false;
+  private roomTold = -1;
+  private mode: "running" | "draining" | "stopping" = "running";
+  private workersMade = 0;
+  private exited = false;
+  private readonly self: Self;
+  private readonly settings: EngineSettings;
+
+  constructor(self: Self, settings: EngineSettings) {
+    this.self = self;
+    this.settings = settings;
+    this.memory = new EndpointMemory(new ReadyQueue<HeldEnvelope>());
+    this.deposits = new Deposits(self.boot);
+  }
+
+  /** Puts one record of the journal back, before the first event. */
+  replay(record: JournalRecord): void {
+    this.memory.apply(record);
+  }
+
+  /** After the last replayed record: workers that were alive are expected back; tasks that wait are queued. */
+  begin(out: Decision<JournalRecord, EndpointEffect>, now_ms: number): void {
+    const desk = this.desk(out);
+    for (const [id, { made_ms }] of this.memory.workers) {
+      this.pool.add(id, made_ms).state = "gone";
+      if (planted("noAdopt")) revoke(desk, id);
+      desk.effect({ t: "examine", worker: id });
+    }
+    this.settle(desk, now_ms);
+  }
+
+  /** Whether a restart or a stop may end the process now. */
+  get idle(): boolean {
+    return this.memory.unfinished === 0 && this.deposits.waiting(this.desk({ records: [], effects: [] })) === 0;
+  }
+
+  decide(event: EndpointEvent, out: Decision<JournalRecord, EndpointEffect>): void {
+    const desk = this.desk(out);
+    switch (event.t) {
+      case "relay_up":
+        return this.relayIsUp(desk, event.epoch, event.now_ms);
+      case "relay_down":
+        this.relayUp = false;
+        return this.deposits.forget(desk);
+      case "tasks":
+        takeTasks(desk, event);
+        this.tellRoom(desk);
+        return this.settle(desk, event.now_ms);
+      case "cancel":
+        cancelRunning(desk, takeCancel(desk, event.seq, event.header, event.now_ms));
+        return this.settle(desk, event.now_ms);
+      case "receipt":
+        takeReceipt(desk, event.seq, event.header, event.now_ms);
+        for (const index of event.header.indices) this.talks.over(taskId(event.header.re as EnvelopeId, index));
+        return;
+      case "bad_mail":
+        desk.effect({ t: "log", level: "warn", event: "mail.refused", fields: { reason: event.reason } });
+        return desk.effect({ t: "ack_mail", seqs: [event.seq], accepts: [] });
+      case "stored":
+        this.deposits.stored(desk, event.ids);
+        return this.settle(desk, event.now_ms);
+      case "announced":
+        return desk.record({ t: "epoch", epoch: event.epoch });
+      case "recalled":
+        return this.recalled(desk, event);
+      case "worker_up":
+        welcomeWorker(desk, event);
+        this.talks.workerBack(desk, event.worker, this.pool.workers.get(event.worker)?.assigned.keys() ?? []);
+        if (this.mode !== "running") this.stopWorkers(desk);
+        return this.settle(desk, event.now_ms);
+      case "worker_down":
+        return missWorker(desk, event.worker, event.now_ms);
+      case "report":
+        takeReport(desk, event);
+        return this.settle(desk, event.now_ms);
+      case "from_worker":
+        return this.fromWorker(desk, event);
+      case "buried":
+        buryWorker(desk, event);
+        return this.settle(desk, event.now_ms);
+      case "live":
+        return this.live(desk, event);
+      case "stop":
+        return this.stop(desk, event.how, event.now_ms);
+      case "tick":
+        this.expire(desk, event.now_ms);
+        return this.settle(desk, event.now_ms);
+    }
+  }
+
+  /** What follows from any change: results go out, workers are hired, tasks are leased. */
+  private settle(desk: Desk, now_ms: number): void {
+    if (this.relayUp) this.deposits.flush(desk);
+    if (this.mode === "stopping") return this.leave(desk);
+    if (this.mode === "running") hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
+    lease(desk, (tid, worker) => this.talks.leased(desk, tid, worker));
+    if (this.mode === "draining" && this.memory.unfinished === 0) this.stop(desk, "now", now_ms);
+  }
+
+  private relayIsUp(desk: Desk, epoch: string, now_ms: number): void {
+    this.relayUp = true;
+    this.roomTold = -1;
+    this.tellRoom(desk);
+    if (this.memory.epoch === "") desk.record({ t: "epoch", epoch });
+    else if (this.memory.epoch !== epoch) {
+      const envelopes = [...this.memory.held.values()];
+      const recall = new Map<EnvelopeId, number[]>();
+      for (const held of envelopes) {
+        const indices = unreceipted(held);
+        if (indices.length > 0) recall.set(held.id, indices);
+      }
+      desk.effect({ t: "announce", epoch, envelopes, recall });
+      desk.effect({ t: "log", level: "warn", event: "relay.new_epoch", fields: { envelopes: envelopes.length } });
+    }
+    this.settle(desk, now_ms);
+  }
+
+  private recalled(desk: Desk, event: Extract<EndpointEvent, { t: "recalled" }>): void {
+    const held = this.memory.held.get(event.re);
+    if (held === undefined) return;
+    const again = event.indices.filter((index, k) => {
+      if (held.phases[index] !== phase.reported) return false;
+      held.step(index, phase.finished);
+      held.results[index] = event.results[k];
+      return true;
+    });
+    this.memory.reportAgain(held, again);
+    if (this.relayUp) this.deposits.flush(desk);
+  }
+
+  private tellRoom(desk: Desk): void {
+    const room = Math.max(0, this.settings.tasks_max - this.memory.unfinished);
+    if (!this.relayUp || (this.roomTold >= 0 && Math.abs(room - this.roomTold) < roomSlack && room > 0)) return;
+    if (room === this.roomTold) return;
+    this.roomTold = room;
+    // The credit goes first: an acknowledgement that follows in this turn frees what the credit already leaves out.
+    desk.effect({ t: "credit", room });
+  }
+
+  private fromWorker(desk: Desk, event: Extract<EndpointEvent, { t: "from_worker" }>): void {
+    const { message } = event;
+    const tid = message.tid as TaskId;
+    if (message.t === "input_ack") {
+      const typist = this.talks.typist(tid);
+      if (typist !== undefined) desk.effect({ t: "answer", asker: typist, message });
+      return;
+    }
+    const asker = this.talks.asker(message.sid);
+    if (asker !== undefined) desk.effect({ t: "answer", asker, message });
+  }
+
+  private live(desk: Desk, event: Extract<EndpointEvent, { t: "live" }>): void {
+    const { asker, message } = event;
+    switch (message.t) {
+      case "follow":
+        return this.talks.follow(desk, asker, message);
+      case "input":
+      case "signal":
+      case "resize":
+        return this.talks.toTask(desk, asker, message);
+      case "ask_tasks":
+        return answerTasks(desk, this.self, asker, message);
+      case "ask_status":
+        return desk.effect({ t: "answer", asker, message: this.status(desk, message.rid) });
+      case "ask_log":
+        return; // The acting side answers it: the log is a file.
+      case "order": {
+        const refusal = orderRefusal(this.self, asker, message);
+        const done = { t: "done", re: message.rid, ok: refusal === undefined } as const;
+        if (refusal !== undefined) return desk.effect({ t: "answer", asker, message: { ...done, message: refusal } });
+        const interrupted = this.status(desk, 0).running;
+        const told = message.what === "stop" ? { interrupted } : {};
+        desk.effect({ t: "answer", asker, message: { ...done, message: `Will ${message.what}`, ...told } });
+        return this.obey(desk, message.what, event.now_ms);
+      }
+    }
+  }
+
+  private obey(desk: Desk, what: "stop" | "drain" | "pause" | "resume", now_ms: number): void {
+    if (what === "pause") return desk.record({ t: "paused", reason: "Its owner paused it" });
+    if (what === "resume") {
+      desk.record({ t: "resumed" });
+      this.pool.barren = 0;
+      return this.settle(desk, now_ms);
+    }
+    this.stop(desk, what === "stop" ? "now" : "drain", now_ms);
+  }
+
+  private stop(desk: Desk, how: "drain" | "now", now_ms: number): void {
+    if (how === "drain") {
+      this.mode = this.mode === "stopping" ? "stopping" : "draining";
+      return this.settle(desk, now_ms);
+    }
+    this.mode = "stopping";
+    this.stopWorkers(desk);
+    this.settle(desk, now_ms);
+  }
+
+  private stopWorkers(desk: Desk): void {
+    if (this.mode !== "stopping") return;
+    for (const worker of this.pool.workers.values()) {
+      if (worker.state === "dead") continue;
+      worker.stopping = true;
+      desk.effect({ t: "to_worker", worker: worker.id, messages: [{ t: "stop", how: "now" }] });
+    }
+  }
+
+  /** Stopping: when no worker is left, the process may go. Results that the relay lacks wait in the journal. */
+  private leave(desk: Desk): void {
+    if (this.pool.workers.size > 0 || this.exited) return;
+    this.exited = true;
+    desk.effect({ t: "exit", code: 0 });
+  }
+
+  /** Lets go of what has been waiting for its user for 14 days, and of ids nobody can send any more. */
+  private expire(desk: Desk, now_ms: number): void {
+    for (const held of this.memory.held.values()) {
+      if (held.unfinished > 0 || held.phases.includes(phase.finished)) continue;
+      if (now_ms > Math.max(held.header.expires_ms, held.accepted_ms + timeToLive_ms)) bid(desk, held, now_ms);
+    }
+    for (const [id, { until_ms }] of this.memory.tombstones) if (until_ms < now_ms) this.memory.tombstones.delete(id);
+    for (const [id, { until_ms }] of this.memory.earlyCancels) {
+      if (until_ms < now_ms) this.memory.earlyCancels.delete(id);
+    }
+  }
+
+  private status(desk: Desk, re: number): StatusAnswer {
+    const state = this.mode === "running" ? "running" : "draining";
+    return status(desk, this.self, re, state, this.deposits.waiting(desk));
+  }
+
+  private makeWorkerId(): string {
+    return hashUuid("gc-worker-v1", this.self.boot, String(this.workersMade++));
+  }
+
+  private desk(out: Decision<JournalRecord, EndpointEffect>): Desk {
+    const { memory, pool } = this;
+    return {
+      memory,
+      pool,
+      record(record) {
+        memory.apply(record);
+        out.records.push(record);
+      },
+      effect(effect) {
+        out.effects.push(effect);
+      },
+    };
+  }
+
+  /** Tasks whose current attempt a worker has; for the acting side's log. */
+  countOf(worker: string): number {
+    let count = 0;
+    for (const _ of leasedTo(this.desk({ records: [], effects: [] }), worker)) count++;
+    return count;
+  }
+}

@@ -1,0 +1,92 @@
+/**
+ * One task envelope as an endpoint holds it: what was asked for, and a few numbers per task. Its durable numbers change
+ * only by journal records (`endpoint/memory.ts`).
+ */
+import { assert } from "../assert.ts";
+import type { TaskHeader } from "../schema/envelope.ts";
+import type { Result } from "../schema/result.ts";
+import type { TaskBody, TaskSpec } from "../schema/task.ts";
+import { type EnvelopeId, type TaskId, taskId } from "../task/id.ts";
+import { legalStep } from "../task/lifecycle.ts";
+
+/** A task envelope that came in, verified and opened. */
+export interface Arrival {
+  header: TaskHeader;
+  body: TaskBody;
+  /** sha256 of the envelope's bytes, hexadecimal; the accept names it. */
+  digest: string;
+}
+
+/** One task envelope and where each of its tasks stands. */
+export class HeldEnvelope {
+  readonly id: EnvelopeId;
+  readonly header: Arrival["header"];
+  readonly digest: string;
+  readonly accepted_ms: number;
+  readonly count: number;
+  readonly base: TaskSpec;
+  private readonly overs: TaskSpec[];
+  readonly phases: Uint8Array;
+  readonly attempts: Uint16Array;
+  readonly crashes: Uint8Array;
+  readonly retried: Uint16Array;
+  /** Results that the relay does not have yet. */
+  readonly results: (Result | undefined)[];
+  /** Who has the current attempt. */
+  readonly workers: (string | undefined)[];
+  /** Tasks that the user wants ended. */
+  readonly cancelling = new Set<number>();
+  unfinished: number;
+  unreceipted: number;
+  /** For the ready queue: tasks from here on were never leased; `back` came back. */
+  fresh = 0;
+  readonly back: number[] = [];
+  queued = false;
+
+  constructor(arrival: Arrival, accepted_ms: number) {
+    const { header, body, digest } = arrival;
+    this.id = header.id as EnvelopeId;
+    this.header = header;
+    this.digest = digest;
+    this.accepted_ms = accepted_ms;
+    this.count = header.count;
+    this.base = body.base;
+    this.overs = body.tasks;
+    this.phases = new Uint8Array(this.count);
+    this.attempts = new Uint16Array(this.count);
+    this.crashes = new Uint8Array(this.count);
+    this.retried = new Uint16Array(this.count);
+    this.results = new Array<Result | undefined>(this.count);
+    this.workers = new Array<string | undefined>(this.count);
+    this.unfinished = this.count;
+    this.unreceipted = this.count;
+  }
+
+  /** What task `index` says beyond `base`; undefined when nothing. */
+  over(index: number): TaskSpec | undefined {
+    const over = this.overs[index];
+    if (over === undefined) return undefined;
+    for (const _ in over) return over;
+    return undefined;
+  }
+
+  spec(index: number): TaskSpec {
+    const over = this.over(index);
+    return over === undefined ? this.base : { ...this.base, ...over };
+  }
+
+  tid(index: number): TaskId {
+    return taskId(this.id, index);
+  }
+
+  onLost(index: number): "rerun" | "fail" {
+    return this.overs[index]?.on_lost ?? this.base.on_lost ?? this.header.on_lost;
+  }
+
+  step(index: number, to: number): void {
+    const from = this.phases[index];
+    assert(from !== undefined, "a task index lies inside its envelope");
+    legalStep(from, to);
+    this.phases[index] = to;
+  }
+}
