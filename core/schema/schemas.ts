@@ -17,6 +17,7 @@ import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
 import * as session from "./session_message.ts";
 import { taskBodySchema, taskSpecSchema } from "./task.ts";
+import { workerFileSchema } from "./worker_file.ts";
 import * as worker from "./worker_message.ts";
 
 export const schemas = [
@@ -33,6 +34,7 @@ export const schemas = [
   headerSchema,
   taskSpecSchema,
   taskBodySchema,
+  workerFileSchema,
   resultSchema,
   resultBodySchema,
   parcelHeadSchema,

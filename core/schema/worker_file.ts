@@ -1,0 +1,35 @@
+/**
+ * `worker.json`: what an endpoint writes into the directory of a worker before it starts it with `gc __worker DIR`. It
+ * holds the secret of the link, so the file has mode 0600 and the secret is never in argv or environment.
+ */
+import type { Schema, Static } from "./static.ts";
+import { resourcesSchema } from "./task.ts";
+
+export const workerFileSchema = {
+  $id: "worker_file",
+  type: "object",
+  properties: {
+    v: { const: 1 },
+    id: { type: "string", minLength: 1, maxLength: 64 },
+    endpoint_id: { type: "string", minLength: 1, maxLength: 64 },
+    link: {
+      type: "object",
+      properties: { kind: { const: "unix" }, path: { type: "string", minLength: 1 } },
+      required: ["kind", "path"],
+      additionalProperties: false,
+    },
+    secret: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$", description: "32 bytes, base64url. Secret." },
+    slots: { type: "integer", minimum: 1, maximum: 65536, description: "Tasks that may run at the same time." },
+    prefetch: { type: "integer", minimum: 0, description: "Tasks to hold beyond `slots`." },
+    sandboxes: { type: "string", minLength: 1, description: "Directory for sandboxes, best on a local disk." },
+    outputs: { type: "string", minLength: 1, description: "Directory for output that is larger than a result holds." },
+    resources: resourcesSchema,
+    env: { type: "object", additionalProperties: { type: "string" }, description: "Added to every task's environment." },
+    keep_sandboxes: { type: "boolean", default: false, description: "Keep sandboxes of tasks that failed." },
+    simulate: { type: "boolean", default: false, description: "For benchmarks: every task ends at once, none is run." },
+  },
+  required: ["v", "id", "endpoint_id", "link", "secret", "slots", "prefetch", "sandboxes", "outputs", "resources", "env"],
+  additionalProperties: false,
+} as const satisfies Schema;
+
+export type WorkerFile = Static<typeof workerFileSchema>;
