@@ -10,7 +10,13 @@ import { createLog } from "../../core/host/log.ts";
 import { realHost } from "../../core/host/real_host.ts";
 
 const dirs: string[] = [];
-const host = realHost(createLog(() => {}, "error", () => 0));
+const host = realHost(
+  createLog(
+    () => {},
+    "error",
+    () => 0,
+  ),
+);
 function freshPath(): string {
   const dir = fs.mkdtempSync(join(tmpdir(), "gc-lease-"));
   dirs.push(dir);

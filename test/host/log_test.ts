@@ -17,7 +17,11 @@ test("formatLine() lets neither line breaks nor escape sequences nor direction m
 
 test("createLog() leaves out what is below its level", () => {
   const lines: string[] = [];
-  const log = createLog((line) => lines.push(line), "warn", () => 0);
+  const log = createLog(
+    (line) => lines.push(line),
+    "warn",
+    () => 0,
+  );
   log.debug("a");
   log.info("b");
   log.warn("c");
