@@ -13,6 +13,9 @@ export const headerBytesMax = 256 * 1024;
 /** Tasks in one envelope. The index has 32 bits; the bound keeps one frame below 10 MiB for ordinary commands. */
 export const tasksPerEnvelopeMax = 10_000;
 
+/** Time to reach an acceptor: name, proxy, TCP, TLS and the WebSocket upgrade. */
+export const connectTimeout_ms = 15_000;
+
 /** Ping interval and death of a silent session; proxies cut sockets that are idle for 30 s (ecosystem.md §1.7). */
 export const pingEvery_ms = 20_000;
 export const silence_ms = 60_000;

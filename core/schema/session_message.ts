@@ -73,6 +73,7 @@ export const refuseSchema = {
   type: "object",
   properties: {
     t: { const: "refuse" },
+    kind: { type: "string", description: "Kind of the error (`core/errors.ts`); `permission` when it is absent." },
     code: { type: "string" },
     message: { type: "string" },
     hint: { type: "string" },
@@ -95,6 +96,21 @@ export const errorSchema = {
     retry_after_ms: { type: "integer" },
   },
   required: ["t", "code", "message"],
+} as const satisfies Schema;
+
+/** Is anybody there? Sent when nothing came for a while. Answer: `pong`. */
+export const pingSchema = {
+  $id: "ping",
+  type: "object",
+  properties: { t: { const: "ping" } },
+  required: ["t"],
+} as const satisfies Schema;
+
+export const pongSchema = {
+  $id: "pong",
+  type: "object",
+  properties: { t: { const: "pong" } },
+  required: ["t"],
 } as const satisfies Schema;
 
 export type Hello = Static<typeof helloSchema>;

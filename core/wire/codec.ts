@@ -12,30 +12,53 @@ export interface Frameable {
 }
 
 const encoder = new TextEncoder();
+const noBlobs: readonly Uint8Array[] = [];
 const decoder = new TextDecoder("utf-8", { fatal: true });
 
-/** Packs messages, in order, into one frame. */
-export function encodeFrame(messages: readonly Frameable[]): Uint8Array<ArrayBuffer> {
-  const blobs: Uint8Array[] = [];
+/** One message, packed as far as it can be alone: what it costs in a frame is known before the frame is made. */
+export interface Packed {
+  readonly json: string;
+  readonly blobs: readonly Uint8Array[];
+  /** Bytes that it adds to a frame, at most. */
+  readonly frame_bytes: number;
+}
+
+/** Bytes of a frame without messages: its length field and the brackets. */
+export const emptyFrameBytes = 6;
+
+/** Packs one message. Later changes to it do not reach the frame; changes to its blobs do, until `joinFrame`. */
+export function packMessage(message: Frameable): Packed {
+  const blobs = message.bytes ?? noBlobs;
   let blobBytes = 0;
-  const plain = messages.map((message) => {
-    if (message.bytes === undefined) return message;
-    for (const blob of message.bytes) {
-      blobs.push(blob);
-      blobBytes += blob.byteLength;
-    }
-    return { ...message, bytes: message.bytes.map((blob) => blob.byteLength) };
-  });
-  const json = encoder.encode(JSON.stringify(plain));
-  const frame = new Uint8Array(4 + json.byteLength + blobBytes);
+  for (const blob of blobs) blobBytes += blob.byteLength;
+  const plain =
+    message.bytes === undefined ? message : { ...message, bytes: message.bytes.map((blob) => blob.byteLength) };
+  const json = JSON.stringify(plain);
+  return { json, blobs, frame_bytes: Buffer.byteLength(json) + 1 + blobBytes };
+}
+
+/** Joins packed messages, in order, into one frame. */
+export function joinFrame(packed: readonly Packed[]): Uint8Array<ArrayBuffer> {
+  const text = packed.length === 1 ? `[${packed[0]?.json}]` : `[${packed.map((each) => each.json).join(",")}]`;
+  const json = encoder.encode(text);
+  let bytes = 4 + json.byteLength;
+  for (const each of packed) for (const blob of each.blobs) bytes += blob.byteLength;
+  const frame = new Uint8Array(bytes);
   new DataView(frame.buffer).setUint32(0, json.byteLength, true);
   frame.set(json, 4);
   let at = 4 + json.byteLength;
-  for (const blob of blobs) {
-    frame.set(blob, at);
-    at += blob.byteLength;
+  for (const each of packed) {
+    for (const blob of each.blobs) {
+      frame.set(blob, at);
+      at += blob.byteLength;
+    }
   }
   return frame;
+}
+
+/** Packs messages, in order, into one frame. */
+export function encodeFrame(messages: readonly Frameable[]): Uint8Array<ArrayBuffer> {
+  return joinFrame(messages.map(packMessage));
 }
 
 /**
