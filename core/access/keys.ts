@@ -30,7 +30,9 @@ export function publicKey(curve: Curve, bytes: Uint8Array): KeyObject {
 
 /** The 32 bytes of the public half of a private key. */
 export function publicBytesOf(key: KeyObject): Buffer {
-  return createPublicKey(key as never).export({ format: "der", type: "spki" }).subarray(-32);
+  return createPublicKey(key as never)
+    .export({ format: "der", type: "spki" })
+    .subarray(-32);
 }
 
 /** `bytes` as base64url without padding. */

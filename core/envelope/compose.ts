@@ -176,7 +176,8 @@ export function openResults(envelope: Envelope, opener: Opens): ResultBody | Pro
     if (!same || body.results.length !== header.indices.length) throw contradicts(header);
     if (body.indices.length !== header.indices.length) throw contradicts(header);
     for (const [i, result] of body.results.entries()) {
-      if (body.indices[i] !== header.indices[i] || result.outcome.class !== header.classes[i]) throw contradicts(header);
+      if (body.indices[i] !== header.indices[i] || result.outcome.class !== header.classes[i])
+        throw contradicts(header);
     }
     return body;
   });
