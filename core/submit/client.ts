@@ -1,0 +1,441 @@
+/**
+ * A connection of a user to a relay, as commands and the SDK hold it: hand tasks over, watch results come in, cancel,
+ * ask, talk to a running task. It acts; what to keep, send and repeat is decided by `state.ts`. Everything outlives the
+ * connection: what was handed over is sent when the relay is back, and a watch goes on where it was.
+ */
+import type { Identity } from "../access/principal.ts";
+import { composeCancel, composeLive, composeReceipt, composeTasks } from "../envelope/compose.ts";
+import { digestOf } from "../envelope/envelope.ts";
+import { Opener, Sealer } from "../envelope/sealer.ts";
+import { GcError } from "../errors.ts";
+import type { Host } from "../host/host.ts";
+import { runInTurns, type Turns } from "../host/turn.ts";
+import { timeToLive_ms } from "../limits.ts";
+import type { KeyRecord } from "../schema/envelope.ts";
+import type { ParcelHead } from "../schema/outbox.ts";
+import type { EndpointRow, Envelopes, List } from "../schema/relay_message.ts";
+import type { WireError } from "../schema/session_message.ts";
+import type { TaskSpec } from "../schema/task.ts";
+import { type EnvelopeId, formatUuid, type GroupId, type PrincipalId } from "../task/id.ts";
+import type { Frameable } from "../wire/codec.ts";
+import { fromWireError, type KeptLink, type Link, type LinkEvents } from "../wire/link.ts";
+import { Deliveries } from "./deliveries.ts";
+import type {
+  ClientEffect,
+  ClientEvent,
+  ClientNews,
+  ClientRecord,
+  LiveAnswer,
+  LiveAsk,
+  NoAnswer,
+  PlainAnswer,
+  PlainRequest,
+  Watched,
+} from "./event.ts";
+import { Inbox } from "./inbox.ts";
+import { type Heard, Intake } from "./intake.ts";
+import type { FromUserLive } from "./live.ts";
+import type { ParcelStore } from "./outbox.ts";
+import { entryOf, type Parcel, titleOf } from "./parcel.ts";
+import { SubmitState } from "./state.ts";
+
+export interface ClientParts {
+  readonly identity: Identity;
+  readonly host: Host;
+  readonly store: ParcelStore;
+  /** Name of the relay, for the outbox. */
+  readonly context: string;
+  /** Opens the link that comes back (`keepLink` bound to an address and to us). */
+  connect(events: LinkEvents): KeptLink;
+  /** Schedules a turn; `setImmediate` unless a simulation says otherwise. */
+  soon?(turn: () => void): void;
+}
+
+/** A batch of 1–10,000 tasks for one endpoint. Task `i` is `{...base, ...tasks[i]}`. */
+export interface Batch {
+  base: TaskSpec;
+  tasks: TaskSpec[];
+  group?: GroupId;
+  group_name?: string;
+  endpoint_name?: string;
+  priority?: number;
+}
+
+/** What became of an envelope that was handed over, as far as is known. */
+export type Fate = "stored" | "accepted" | "withdrawn" | WireError;
+
+export class Client {
+  readonly identity: Identity;
+  private readonly host: Host;
+  private readonly parts: ClientParts;
+  private readonly sealer: Sealer;
+  private readonly intake: Intake;
+  private readonly inbox: Inbox;
+  private readonly state = new SubmitState();
+  private readonly turns: Turns<ClientEvent>;
+  private readonly kept: KeptLink;
+  /** Signed bytes that were not confirmed yet, so that sending them does not read the file again. */
+  private readonly unsent = new Map<EnvelopeId, Uint8Array>();
+  private readonly fates = new Map<EnvelopeId, (fate: Fate) => void>();
+  private readonly watches = new Map<number, Deliveries>();
+  private readonly posts = new Map<number, (error: WireError | undefined) => void>();
+  private readonly requests = new Map<number, (answer: PlainAnswer | WireError) => void>();
+  private readonly asks = new Map<number, (answer: LiveAnswer | NoAnswer) => void>();
+  private next = 1;
+  private stopAlarm: (() => void) | undefined;
+  private broken: unknown;
+  private closed = false;
+  /** Why there is no link, once an attempt has failed. */
+  trouble: GcError | undefined;
+  /** Told of every link that comes up, every failed attempt, and every live message. */
+  readonly onUp = new Set<() => void>();
+  readonly onTrouble = new Set<(reason: GcError) => void>();
+  readonly onLive = new Set<(heard: Heard) => void>();
+
+  constructor(parts: ClientParts) {
+    this.parts = parts;
+    this.identity = parts.identity;
+    this.host = parts.host;
+    this.sealer = new Sealer(parts.host.random);
+    this.intake = new Intake(parts.identity, new Opener(parts.identity), parts.host.log);
+    const part = {
+      decide: (event: ClientEvent, out: { records: ClientRecord[]; effects: ClientEffect[] }) => this.state.decide(event, out),
+      keep: (records: readonly ClientRecord[]) => this.keep(records),
+      perform: (effects: readonly ClientEffect[]) => this.perform(effects),
+    };
+    this.turns = runInTurns(part, parts.soon ?? setImmediate, (error) => this.fail(error));
+    this.inbox = new Inbox(this.intake, (event) => this.turns.push(event), (heard) => this.heard(heard), this.host);
+    this.kept = parts.connect({
+      up: (link) => this.linkUp(link),
+      messages: (link, messages) => this.inbox.take(link, messages),
+      down: () => this.turns.push({ kind: "down" }),
+      waiting: (_, reason) => this.linkTrouble(reason),
+    });
+  }
+
+  /** Whether the relay can be talked to now. */
+  get up(): boolean {
+    return this.kept.link() !== undefined;
+  }
+
+  /** Tries to connect now instead of later. */
+  retryNow(): void {
+    this.kept.retryNow();
+  }
+
+  /** Makes an endpoint's key ready for sealing. To be awaited before `submit`, `ask` and `say`. */
+  prepare(to: KeyRecord): Promise<void> {
+    this.intake.know(to);
+    return this.sealer.prepare(to);
+  }
+
+  /** Takes up what earlier processes left in the outbox for this relay; returns what that is. */
+  adoptWaiting(): ParcelHead[] {
+    return this.parts.store.waiting().map(({ head, epoch }) => {
+      this.intake.know(head.endpoint);
+      const entry = entryOf(head);
+      this.turns.push({ kind: "adopt", entry, ...(epoch === undefined ? {} : { epoch }), now_ms: this.now() });
+      return head;
+    });
+  }
+
+  /**
+   * Hands tasks over; `to` must be prepared. When `fate` is first called the tasks are on stable storage at the relay
+   * ("stored"), or signed for by the endpoint ("accepted"), or refused. Until then they are in the outbox.
+   * @returns the head of the new parcel, which has the id.
+   * @throws GcError data `task.too_large` when the batch does not fit into one envelope.
+   */
+  submit(to: KeyRecord, batch: Batch, fate?: (fate: Fate) => void): ParcelHead {
+    if (this.broken !== undefined) throw this.broken;
+    const parcel = this.pack(to, batch);
+    const id = parcel.head.id as EnvelopeId;
+    this.unsent.set(id, parcel.envelope);
+    if (fate !== undefined) this.fates.set(id, fate);
+    this.turns.push({ kind: "submit", parcel, now_ms: this.now() });
+    return parcel.head;
+  }
+
+  /** Takes back what was never sent; false when a relay may have it already, and it has to be cancelled instead. */
+  withdraw(id: EnvelopeId): Promise<boolean> {
+    return new Promise((resolve) => {
+      this.fates.set(id, (fate) => resolve(fate === "withdrawn"));
+      this.turns.push({ kind: "withdraw", id });
+    });
+  }
+
+  /**
+   * Results of these envelopes or this group as they come in, those that are there already first.
+   * @param options.after leaves out results up to this relay sequence number. `open: false`: classes alone are wanted.
+   */
+  watch(watched: Watched, options: { after?: number; open?: boolean } = {}): Deliveries {
+    const watch = this.next++;
+    const deliveries = new Deliveries(
+      (seq) => this.turns.push({ kind: "taken", watch, seq }),
+      () => {
+        this.watches.delete(watch);
+        this.turns.push({ kind: "unwatch", watch, now_ms: this.now() });
+      },
+    );
+    this.watches.set(watch, deliveries);
+    this.inbox.open.set(watch, options.open ?? true);
+    const after = options.after === undefined ? {} : { after: options.after };
+    this.turns.push({ kind: "watch", watch, watched, ...after, now_ms: this.now() });
+    return deliveries;
+  }
+
+  /** Says that these results are safe with the person, so that relay and endpoint need not keep them. */
+  receipt(id: EnvelopeId, endpoint: PrincipalId, indices: number[]): Promise<void> {
+    return this.post((ticket) => ({ kind: "flushed", id, endpoint, indices, ticket, now_ms: this.now() }));
+  }
+
+  /** Asks for the end of tasks `indices` of an envelope (none named: all). Resolves once the relay has the wish. */
+  cancel(id: EnvelopeId, endpoint: PrincipalId, indices: number[]): Promise<void> {
+    return this.post((ticket) => ({ kind: "cancel", id, endpoint, indices, ticket, now_ms: this.now() }));
+  }
+
+  /** One page of my task envelopes at the relay. */
+  async list(query: Omit<List, "t" | "rid">): Promise<Envelopes> {
+    return (await this.request({ t: "list", ...query })) as Envelopes;
+  }
+
+  /** Endpoints at the relay that I may see. */
+  async endpoints(query: { id?: string; prefix?: string } = {}): Promise<EndpointRow[]> {
+    const answer = await this.request({ t: "endpoints_ask", ...query });
+    return answer.t === "endpoints" ? answer.rows : [];
+  }
+
+  /** Asks a connected endpoint; `to` must be prepared. */
+  ask(to: KeyRecord, message: AskWithoutRid, timeout_ms: number): Promise<LiveAnswer | NoAnswer> {
+    const rid = this.next++;
+    const now_ms = this.now();
+    return new Promise((resolve) => {
+      this.asks.set(rid, resolve);
+      const ask = { ...message, rid } as LiveAsk;
+      this.turns.push({ kind: "ask", ask, to: to.id as PrincipalId, deadline_ms: now_ms + timeout_ms, now_ms });
+    });
+  }
+
+  /** Says something to a connected endpoint, which may get lost; `to` must be prepared. False when there is no link. */
+  say(to: KeyRecord, messages: FromUserLive[]): boolean {
+    const link = this.kept.link();
+    if (link === undefined || !this.sealer.ready(to)) return false;
+    link.send([this.liveMessage(link, to, messages)]);
+    return true;
+  }
+
+  /** Bytes that were handed to the link and that it has not sent yet. */
+  buffered(): number {
+    return this.kept.link()?.buffered() ?? 0;
+  }
+
+  /** Decides what is queued at once instead of in the next turn. */
+  flush(): void {
+    this.turns.flush();
+  }
+
+  close(): void {
+    this.closed = true;
+    this.stopAlarm?.();
+    for (const deliveries of this.watches.values()) deliveries.stop();
+    this.kept.stop();
+  }
+
+  private pack(to: KeyRecord, batch: Batch): Parcel {
+    const { random } = this.host;
+    const created_ms = this.now();
+    const expires_ms = created_ms + timeToLive_ms;
+    const group = batch.group ?? (formatUuid(randomUuid(random.bytes(16))) as GroupId);
+    const { base, tasks } = batch;
+    const envelope = composeTasks(this.identity, to, this.sealer, {
+      nonce: Buffer.from(random.bytes(16)).toString("hex"),
+      group,
+      priority: batch.priority ?? 0,
+      created_ms,
+      expires_ms,
+      on_lost: base.on_lost ?? "rerun",
+      base,
+      tasks,
+    });
+    const head: ParcelHead = {
+      t: "parcel",
+      v: 1,
+      id: envelope.header.id,
+      endpoint: to,
+      context: this.parts.context,
+      group,
+      count: tasks.length,
+      digest: digestOf(envelope.bytes),
+      created_ms,
+      expires_ms,
+      size: envelope.bytes.byteLength,
+      title: titleOf({ ...base, ...tasks[0] }),
+      ...(batch.endpoint_name === undefined ? {} : { endpoint_name: batch.endpoint_name }),
+      ...(batch.group_name === undefined ? {} : { group_name: batch.group_name }),
+    };
+    return { head, envelope: envelope.bytes, base, tasks };
+  }
+
+  private post(event: (ticket: number) => ClientEvent): Promise<void> {
+    const ticket = this.next++;
+    return new Promise((resolve, reject) => {
+      this.posts.set(ticket, (error) => (error === undefined ? resolve() : reject(fromWireError(error))));
+      this.turns.push(event(ticket));
+    });
+  }
+
+  private request(message: PlainRequest): Promise<PlainAnswer> {
+    const ticket = this.next++;
+    return new Promise((resolve, reject) => {
+      this.requests.set(ticket, (answer) => (answer.t === "error" ? reject(fromWireError(answer)) : resolve(answer)));
+      this.turns.push({ kind: "request", ticket, message, now_ms: this.now() });
+    });
+  }
+
+  private linkUp(link: Link): void {
+    this.trouble = undefined;
+    this.turns.push({ kind: "up", epoch: link.epoch, now_ms: this.now() });
+    for (const told of this.onUp) told();
+  }
+
+  private linkTrouble(reason: GcError): void {
+    this.trouble = reason;
+    for (const told of this.onTrouble) told(reason);
+  }
+
+  private heard(heard: Heard): void {
+    for (const told of this.onLive) told(heard);
+  }
+
+  private keep(records: readonly ClientRecord[]): void {
+    const { store } = this.parts;
+    for (const record of records) {
+      if (record.kind === "entry") store.put(record.parcel);
+      else if (record.kind === "stored") store.stored(record.id, record.epoch);
+      else if (record.kind === "accepted") store.accepted(record.id);
+      else if (record.kind === "refused") store.refused(record.id, record.error);
+      else store.withdrawn(record.id);
+    }
+  }
+
+  private perform(effects: readonly ClientEffect[]): void {
+    const link = this.kept.link();
+    const messages: Frameable[] = [];
+    for (const effect of effects) {
+      const message = link === undefined ? undefined : this.messageFor(link, effect);
+      if (message !== undefined) messages.push(message);
+      else this.tell(effect as ClientNews);
+    }
+    if (messages.length > 0) link?.send(messages);
+  }
+
+  /** The message that an effect sends; undefined for what is only told to callers. */
+  private messageFor(link: Link, effect: ClientEffect): Frameable | undefined {
+    switch (effect.kind) {
+      case "send":
+        return effect.message as Frameable;
+      case "submit": {
+        const bytes = effect.ids.map((id) => this.unsent.get(id) ?? this.parts.store.envelope(id));
+        return { t: "submit", rid: effect.rid, bytes: bytes.filter((each) => each !== undefined) } as Frameable;
+      }
+      case "receipt":
+      case "cancel": {
+        const said = { id: formatUuid(randomUuid(this.host.random.bytes(16))), re: effect.id, created_ms: this.now() };
+        const compose = effect.kind === "receipt" ? composeReceipt : composeCancel;
+        const envelope = compose(this.identity, effect.to, { ...said, indices: effect.indices });
+        return { t: "post", rid: effect.rid, bytes: [envelope.bytes] } as Frameable;
+      }
+      case "live": {
+        const record = this.intake.record(effect.to);
+        return record === undefined ? undefined : this.liveMessage(link, record, [effect.ask]);
+      }
+      default:
+        return undefined;
+    }
+  }
+
+  private liveMessage(link: Link, to: KeyRecord, messages: FromUserLive[]): Frameable {
+    const id = formatUuid(randomUuid(this.host.random.bytes(16)));
+    const said = { id, session: link.session, created_ms: this.now(), messages: messages as Frameable[] };
+    const envelope = composeLive(this.identity, to, this.sealer, said);
+    return { t: "live", to: to.id, session: link.session, bytes: [envelope.bytes] } as Frameable;
+  }
+
+  private tell(news: ClientEffect): void {
+    switch (news.kind) {
+      case "wake":
+        return this.setAlarm(news.at_ms);
+      case "stored":
+      case "accepted":
+        this.unsent.delete(news.id);
+        return this.settle(news.id, news.kind);
+      case "refused":
+        this.unsent.delete(news.id);
+        return this.settle(news.id, news.error);
+      case "withdrawn":
+        return this.settle(news.id, news.done ? "withdrawn" : "stored");
+      case "results":
+        return this.watches.get(news.watch)?.push(news.seq, news);
+      case "posted": {
+        const told = this.posts.get(news.ticket);
+        this.posts.delete(news.ticket);
+        return told?.(news.error);
+      }
+      case "answer": {
+        const told = this.requests.get(news.ticket);
+        this.requests.delete(news.ticket);
+        return told?.(news.answer);
+      }
+      case "live_answer": {
+        const told = this.asks.get(news.rid);
+        this.asks.delete(news.rid);
+        return told?.(news.answer);
+      }
+      default:
+        // A message for a link that has gone meanwhile: the state sends it again when the next one is up.
+        return;
+    }
+  }
+
+  private settle(id: EnvelopeId, fate: Fate): void {
+    const told = this.fates.get(id);
+    if (told === undefined) return;
+    if (fate !== "stored") this.fates.delete(id);
+    told(fate);
+  }
+
+  private setAlarm(at_ms: number): void {
+    this.stopAlarm?.();
+    if (this.closed) return;
+    const delay_ms = Math.max(0, at_ms - this.now());
+    this.stopAlarm = this.host.clock.after(delay_ms, () => this.turns.push({ kind: "tick", now_ms: this.now() }));
+  }
+
+  private fail(error: unknown): void {
+    this.broken = error;
+    this.close();
+    const wire: WireError = {
+      t: "error",
+      kind: error instanceof GcError ? error.kind : "internal",
+      code: error instanceof GcError ? error.code : "internal.bug",
+      message: error instanceof Error ? error.message : String(error),
+    };
+    for (const told of this.fates.values()) told(wire);
+    for (const told of this.posts.values()) told(wire);
+    for (const told of this.requests.values()) told(wire);
+    for (const told of this.asks.values()) told("timeout");
+  }
+
+  private now(): number {
+    return this.host.clock.now();
+  }
+}
+
+/** A question without the number that `ask` gives it. */
+export type AskWithoutRid = LiveAsk extends infer A ? (A extends { rid: number } ? Omit<A, "rid"> : never) : never;
+
+/** Sixteen random bytes with the marks of a version 4 UUID. */
+export function randomUuid(bytes: Uint8Array): Uint8Array {
+  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+  return bytes;
+}
