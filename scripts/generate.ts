@@ -1,6 +1,6 @@
 /**
- * Schemas → validators. Writes `core/schema/validators.js`: one function per schema of `core/schema/schemas.ts`, under the
- * schema's `$id`, so that the executable never compiles a schema: that would cost 25–35 ms at start and need code
+ * Schemas → validators. Writes `core/schema/validators.js`: one function per schema of `core/schema/schemas.ts`, under
+ * the schema's `$id`, so that the executable never compiles a schema: that would cost 25–35 ms at start and need code
  * generation, which the executable forbids (bun.md §0, §1). The file is not committed; `scripts/setup`, `scripts/build`
  * and the preload of the tests write it.
  *
