@@ -43,6 +43,8 @@ export type EndpointEvent =
   /** Mail that proves nothing: forged, damaged, not for us. */
   | { t: "bad_mail"; seq: number; reason: string }
   | { t: "stored"; ids: readonly string[]; now_ms: number }
+  /** The relay could not store these; it is time to try again. */
+  | { t: "not_stored"; ids: readonly string[]; now_ms: number }
   | { t: "announced"; epoch: string }
   /** Results that were read back from the journal for a relay that lost them. */
   | { t: "recalled"; re: EnvelopeId; indices: number[]; results: Result[] }
@@ -77,6 +79,8 @@ export type EndpointEffect =
   /** The task is over and nobody has it running: serve the output from its files. */
   | { t: "serve_output"; asker: Asker; tid: TaskId; attempt: number; follow: Follow }
   | { t: "start_worker"; worker: string }
+  /** It is buried: nothing of it is needed any more. */
+  | { t: "remove_worker"; worker: string }
   /** Its link is down: find out whether its process is dead, and if so, bury it. */
   | { t: "examine"; worker: string }
   | { t: "drop_output"; tid: TaskId; attempt: number }

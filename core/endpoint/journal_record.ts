@@ -3,6 +3,7 @@
  * order (`held.ts`), so a restart is a replay. Records travel to disk as frames of `wire/codec.ts`.
  */
 import type { Arrival } from "../engine/held_envelope.ts";
+import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
 import type { EnvelopeId } from "../task/id.ts";
 
@@ -116,4 +117,12 @@ export function mustBeDurable(record: JournalRecord): boolean {
     default:
       return true;
   }
+}
+
+/** False only for planted mistakes: records that a broken endpoint would acknowledge without having written them. */
+export function reallyWritten(record: JournalRecord): boolean {
+  if (record.t === "accepted") return !planted("epAckBeforeStore");
+  if (record.t === "finished") return !planted("resultMemOnly");
+  if (record.t === "leased") return !planted("attemptNotPersisted");
+  return true;
 }

@@ -126,11 +126,19 @@ export class Deposits {
 
   /** The link is gone: whatever was not confirmed is sent again. */
   forget(desk: Desk): void {
-    for (const { held, indices } of this.inFlight.values()) {
+    this.again(desk, [...this.inFlight.keys()]);
+  }
+
+  /** These were not stored: their results wait again. */
+  again(desk: Desk, ids: readonly string[]): void {
+    for (const id of ids) {
+      const sent = this.inFlight.get(id);
+      if (sent === undefined) continue;
+      this.inFlight.delete(id);
+      const { held, indices } = sent;
       const open = indices.filter((index) => held.phases[index] === phase.finished);
       if (open.length > 0 && desk.memory.held.has(held.id)) desk.memory.reportAgain(held, open);
     }
-    this.inFlight.clear();
   }
 
   /** Finished tasks that the relay does not have. */

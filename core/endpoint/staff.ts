@@ -137,6 +137,7 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
   }
   desk.record({ t: "worker_buried", worker: id });
   desk.pool.workers.delete(id);
+  desk.effect({ t: "remove_worker", worker: id });
   desk.effect({ t: "log", level: "warn", event: "worker.dead", fields: { worker: id, reason: event.reason } });
   if (worker?.stopping === true) return;
   if (worker === undefined || worker.slots === 0) barren(desk, event.reason);

@@ -90,6 +90,9 @@ export class EndpointState {
       case "stored":
         this.deposits.stored(desk, event.ids);
         return this.settle(desk, event.now_ms);
+      case "not_stored":
+        this.deposits.again(desk, event.ids);
+        return this.settle(desk, event.now_ms);
       case "announced":
         return desk.record({ t: "epoch", epoch: event.epoch });
       case "recalled":

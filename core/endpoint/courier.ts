@@ -1,0 +1,208 @@
+/**
+ * Between the mail and the deciding half: takes envelopes apart, verifies and opens what comes in, seals and signs what
+ * goes out. Here access list and command list are asked, before anything is stored.
+ */
+import type { AccessList } from "../access/access_list.ts";
+import { type CommandRule, requireCommand } from "../access/command_list.ts";
+import type { Identity } from "../access/principal.ts";
+import type { Arrival } from "../engine/held_envelope.ts";
+import { composeAccept, composeLive, composeResult, openLive, openTasks } from "../envelope/compose.ts";
+import { digestOf, type Envelope, readEnvelope, verifyEnvelope } from "../envelope/envelope.ts";
+import { Opener, Sealer } from "../envelope/sealer.ts";
+import { GcError, messageOf } from "../errors.ts";
+import type { Host } from "../host/host.ts";
+import type { KeyRecord, TaskHeader } from "../schema/envelope.ts";
+import { fromUserLive } from "../schema/live_message.ts";
+import type { Output, Result } from "../schema/result.ts";
+import type { TaskBody, TaskSpec } from "../schema/task.ts";
+import { fits } from "../schema/validate.ts";
+import { formatUuid } from "../task/id.ts";
+import type { Frameable } from "../wire/codec.ts";
+import type { Asker, EndpointEvent, LiveAsk } from "./decision.ts";
+
+const liveKinds: ReadonlyMap<string, (typeof fromUserLive)[number]["$id"]> = new Map(
+  fromUserLive.map((schema) => [schema.properties.t.const, schema.$id]),
+);
+/** Live envelopes with effects that a relay could play again; their ids are remembered. */
+const rememberedMax = 10_000;
+
+/** Opens and composes for one endpoint. */
+export class Courier {
+  private readonly identity: Identity;
+  private readonly access: AccessList;
+  private readonly commands: readonly CommandRule[] | undefined;
+  private readonly host: Host;
+  private readonly sealer: Sealer;
+  private readonly opener: Opener;
+  private readonly played = new Set<string>();
+
+  constructor(identity: Identity, access: AccessList, commands: readonly CommandRule[] | undefined, host: Host) {
+    this.identity = identity;
+    this.access = access;
+    this.commands = commands;
+    this.host = host;
+    this.sealer = new Sealer(host.random);
+    this.opener = new Opener(identity);
+  }
+
+  /** One item of mail as an event; a promise only while keys are agreed on with a new correspondent. */
+  mail(seq: number, bytes: Uint8Array): EndpointEvent | Promise<EndpointEvent> {
+    try {
+      const envelope = readEnvelope(bytes);
+      const { header } = envelope;
+      if (header.to !== this.identity.id) throw bad(`it is addressed to ${header.to}`);
+      if (header.kind === "accept" || header.kind === "result") throw bad(`an endpoint gets no mail of kind ${header.kind}`);
+      verifyEnvelope(envelope, header.sender);
+      const now_ms = this.host.clock.now();
+      if (header.kind === "cancel") return { t: "cancel", seq, header, now_ms };
+      if (header.kind === "receipt") return { t: "receipt", seq, header, now_ms };
+      if (header.kind === "live") throw bad("a live envelope is no mail");
+      return this.tasks(seq, envelope, header);
+    } catch (error) {
+      return { t: "bad_mail", seq, reason: messageOf(error) };
+    }
+  }
+
+  /** A task envelope from our own journal. */
+  reopen(bytes: Uint8Array): Arrival | Promise<Arrival> {
+    const envelope = readEnvelope(bytes);
+    const { header } = envelope;
+    if (header.kind !== "task") throw bad("the journal holds something else than a task");
+    const digest = digestOf(bytes);
+    const make = async (body: TaskBody): Promise<Arrival> => {
+      await this.sealer.prepare(header.sender);
+      return { header, body, digest };
+    };
+    const body = openTasks(envelope, this.opener);
+    if (body instanceof Promise) return body.then(make);
+    return this.sealer.ready(header.sender) ? { header, body, digest } : make(body);
+  }
+
+  /** A live envelope: who asks, and what. Bad ones are dropped with a reason in the log. */
+  live(session: string, bytes: Uint8Array): EndpointEvent[] | Promise<EndpointEvent[]> {
+    const envelope = readEnvelope(bytes);
+    const { header } = envelope;
+    if (header.kind !== "live" || header.to !== this.identity.id) throw bad("it is no live envelope for this endpoint");
+    if (header.session !== session) throw bad("it was made for another connection");
+    verifyEnvelope(envelope, header.sender);
+    const asker: Asker = { user: header.sender, session };
+    const finish = async (messages: Frameable[]): Promise<EndpointEvent[]> => {
+      await this.sealer.prepare(header.sender);
+      return this.asks(asker, header.id, messages);
+    };
+    const messages = openLive(envelope, this.opener);
+    if (messages instanceof Promise) return messages.then(finish);
+    return this.sealer.ready(header.sender) ? this.asks(asker, header.id, messages) : finish(messages);
+  }
+
+  accept(to: string, re: string, digest: string): Uint8Array {
+    const said = { re, digest, id: this.id(), created_ms: this.host.clock.now() };
+    return composeAccept(this.identity, to, said).bytes;
+  }
+
+  /** Results of one envelope. Output that does not fit is cut down to its end: a result always arrives. */
+  results(to: KeyRecord, said: { id: string; re: string; group: string; indices: number[]; results: Result[] }): Uint8Array {
+    let results = said.results;
+    for (let keep_bytes = 1024 * 1024; ; keep_bytes = Math.floor(keep_bytes / 4)) {
+      try {
+        const created_ms = this.host.clock.now();
+        return composeResult(this.identity, to, this.sealer, { ...said, created_ms, results }).bytes;
+      } catch (error) {
+        if (!(error instanceof GcError) || error.code !== "result.too_large" || keep_bytes === 0) throw error;
+        results = results.map((result) => ({
+          ...result,
+          stdout: shortened(result.stdout, keep_bytes),
+          stderr: shortened(result.stderr, keep_bytes),
+        }));
+      }
+    }
+  }
+
+  answer(asker: Asker, messages: readonly Frameable[]): Uint8Array {
+    const said = { id: this.id(), session: asker.session, created_ms: this.host.clock.now(), messages };
+    return composeLive(this.identity, asker.user, this.sealer, said).bytes;
+  }
+
+  /** Whether sealing to this user is possible at once. */
+  ready(user: KeyRecord): boolean {
+    return this.sealer.ready(user);
+  }
+
+  /** Agrees on a key for sealing to this user. */
+  prepare(user: KeyRecord): Promise<void> {
+    return this.sealer.prepare(user);
+  }
+
+  private tasks(seq: number, envelope: Envelope, header: TaskHeader): EndpointEvent | Promise<EndpointEvent> {
+    const make = (body: TaskBody): EndpointEvent => {
+      const arrival: Arrival = { header, body, digest: digestOf(envelope.bytes) };
+      const refused = this.refusal(header, body);
+      const now_ms = this.host.clock.now();
+      return { t: "tasks", seq, bytes: envelope.bytes, arrival, now_ms, ...(refused === undefined ? {} : { refused }) };
+    };
+    const failed = (error: unknown): EndpointEvent => ({ t: "bad_mail", seq, reason: messageOf(error) });
+    const body = openTasks(envelope, this.opener);
+    if (!(body instanceof Promise) && this.sealer.ready(header.sender)) return make(body);
+    return Promise.resolve(body)
+      .then((opened) => this.sealer.prepare(header.sender).then(() => make(opened)))
+      .catch(failed);
+  }
+
+  /** Why nothing of an envelope may run; undefined when it may. */
+  private refusal(header: TaskHeader, body: TaskBody): string | undefined {
+    try {
+      this.access.require(header.from, "submit", this.identity.id);
+      body.tasks.forEach((over, index) => {
+        const { argv, script } = over;
+        const spec: TaskSpec = { ...body.base, ...over };
+        if ((argv ?? body.base.argv) === undefined && (script ?? body.base.script) === undefined) {
+          throw bad(`task ${index} names neither argv nor a script`);
+        }
+        requireCommand(this.commands, spec);
+      });
+      return undefined;
+    } catch (error) {
+      return messageOf(error);
+    }
+  }
+
+  private asks(asker: Asker, id: string, messages: Frameable[]): EndpointEvent[] {
+    const now_ms = this.host.clock.now();
+    const events: EndpointEvent[] = [];
+    for (const message of messages) {
+      const schema = liveKinds.get(message.t);
+      if (schema === undefined || !fits(schema, message)) throw bad(`a live message "${message.t}" is malformed`);
+      const ask = message as unknown as LiveAsk;
+      if (ask.t === "order" || ask.t === "signal") {
+        if (this.played.has(id)) throw bad("it was played before");
+      }
+      if (ask.t === "ask_status" && !this.access.allows(asker.user.id, "see_status")) continue;
+      events.push({ t: "live", asker, message: ask, now_ms });
+    }
+    this.played.add(id);
+    if (this.played.size > rememberedMax) for (const old of this.played) {
+      this.played.delete(old);
+      break;
+    }
+    return events;
+  }
+
+  private id(): string {
+    const bytes = this.host.random.bytes(16);
+    bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
+    bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
+    return formatUuid(bytes);
+  }
+}
+
+/** The last `keep_bytes` of a captured stream. */
+function shortened(output: Output, keep_bytes: number): Output {
+  if (output.kept <= keep_bytes) return output;
+  const bytes = output.text === undefined ? Buffer.from(output.base64 ?? "", "base64") : Buffer.from(output.text);
+  const end = bytes.subarray(Math.max(0, bytes.byteLength - keep_bytes));
+  return { total: output.total, kept: end.byteLength, base64: end.toString("base64") };
+}
+
+function bad(what: string): GcError {
+  return new GcError("data", "mail.refused", `Mail was refused: ${what}`);
+}
