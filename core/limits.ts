@@ -4,6 +4,8 @@
 export const bodyBytesMax = 10 * 1024 * 1024;
 /** One frame: a body, its header and some messages around it. */
 export const frameBytesMax = 16 * 1024 * 1024;
+/** A longer frame travels in parts of this size, so that a slow line still shows signs of life (wire/parts.ts). */
+export const partBytes = 256 * 1024;
 /** A frame before authentication: hello and auth are below 2 KiB (reliability-security.md §1.4 row 13). */
 export const frameBytesBeforeAuthMax = 8 * 1024;
 /** Time to authenticate. */

@@ -1,19 +1,20 @@
 /**
- * WebSockets as the wire wants them: binary frames in and out, over a Unix socket, TCP or TLS, through a proxy or not.
+ * WebSockets as the wire wants them: binary messages in and out, over a Unix socket, TCP or TLS, through a proxy or not.
  * The only file that knows which library does it: `Bun.serve` accepts, npm `ws` dials, which Bun replaces by its own
  * implementation, also in the executable (bun.md §5). No session, no heartbeat, no retry here.
  */
+import { constants } from "node:crypto";
 import { closeSync, openSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type ClientOptions, WebSocket as DialledSocket } from "ws";
 import { GcError, messageOf, systemCode } from "../errors.ts";
-import { frameBytesMax } from "../limits.ts";
+import { frameBytesMax, partBytes } from "../limits.ts";
 import { proxyFor } from "./proxy.ts";
 
 /** One WebSocket, from either side. */
 export interface Socket {
-  /** Queues a frame. False: it is closed, or the frame could not be queued. */
-  send(frame: Uint8Array<ArrayBuffer>): boolean;
+  /** Queues a binary message of at most `partBytes`. False: it is closed, or the message could not be queued. */
+  send(message: Uint8Array<ArrayBuffer>): boolean;
   /** Bytes queued here that the operating system has not taken. */
   buffered(): number;
   /** Sends what is queued, then a close frame. */
@@ -25,8 +26,8 @@ export interface Socket {
 /** What a socket reports. After `closed` there is nothing more. */
 export interface SocketEvents {
   opened(socket: Socket): void;
-  /** `undefined` for a text frame. */
-  frame(frame: Uint8Array | undefined): void;
+  /** `undefined` for a text message. */
+  message(message: Uint8Array | undefined): void;
   closed(code: number, reason: string): void;
 }
 
@@ -73,7 +74,7 @@ export function dial(target: DialTarget, events: SocketEvents, failed: (error: G
   });
   socket.on("message", (data: Buffer, isBinary: boolean) => {
     if (state !== "open") return;
-    events.frame(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : undefined);
+    events.message(isBinary ? new Uint8Array(data.buffer, data.byteOffset, data.byteLength) : undefined);
   });
   socket.on("unexpected-response", (_request, response) => {
     fail(answeredOtherwise(way.place, response.statusCode ?? 0, response.headers["retry-after"]));
@@ -95,9 +96,9 @@ export function dial(target: DialTarget, events: SocketEvents, failed: (error: G
 
 function asSocket(socket: DialledSocket): Socket {
   return {
-    send(frame) {
+    send(message) {
       if (socket.readyState !== DialledSocket.OPEN) return false;
-      socket.send(frame, noCallback);
+      socket.send(message, noCallback);
       return true;
     },
     buffered: () => socket.bufferedAmount,
@@ -120,7 +121,7 @@ interface Way {
 }
 
 function wayTo(target: DialTarget): Way {
-  const options: Way["options"] = { maxPayload: frameBytesMax, perMessageDeflate: false };
+  const options: Way["options"] = { maxPayload: partBytes, perMessageDeflate: false };
   if (target.kind === "unix") return { ...unixUrl(target.path), options, place: `socket ${target.path}` };
   const url = new URL(target.url);
   url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
@@ -211,6 +212,7 @@ interface Accepted {
 
 /** Seconds that an HTTP request may stand still. */
 const httpIdle_s = 30;
+const onlyTls13 = constants.SSL_OP_NO_TLSv1 | constants.SSL_OP_NO_TLSv1_1 | constants.SSL_OP_NO_TLSv1_2;
 /** More than the wire ever lets a socket buffer, so that Bun never drops a frame by itself. */
 const neverDrop = 1024 * 1024 * 1024;
 
@@ -255,7 +257,7 @@ export function acceptSockets(where: Where, handlers: AcceptHandlers): Accepting
           idleTimeout: httpIdle_s,
           hostname: where.hostname,
           port: where.port,
-          ...(where.tls === undefined ? {} : { tls: where.tls }),
+          ...(where.tls === undefined ? {} : { tls: { ...where.tls, secureOptions: onlyTls13 } }),
         });
   const stop = (): Promise<void> => server.stop(true);
   return server.port === undefined ? { stop } : { port: server.port, stop };
@@ -268,7 +270,7 @@ function wantsLink(request: Request): boolean {
 
 function websocketHandlers(handlers: AcceptHandlers): Bun.WebSocketHandler<Accepted> {
   return {
-    maxPayloadLength: frameBytesMax,
+    maxPayloadLength: partBytes,
     backpressureLimit: neverDrop,
     perMessageDeflate: false,
     idleTimeout: 0,
@@ -277,7 +279,7 @@ function websocketHandlers(handlers: AcceptHandlers): Bun.WebSocketHandler<Accep
       ws.data.events.opened(asAcceptedSocket(ws));
     },
     message(ws, data) {
-      ws.data.events.frame(
+      ws.data.events.message(
         typeof data === "string" ? undefined : new Uint8Array(data.buffer, data.byteOffset, data.byteLength),
       );
     },
@@ -293,7 +295,7 @@ function websocketHandlers(handlers: AcceptHandlers): Bun.WebSocketHandler<Accep
 
 function asAcceptedSocket(ws: Bun.ServerWebSocket<Accepted>): Socket {
   return {
-    send: (frame) => ws.readyState === 1 && ws.sendBinary(frame) !== 0,
+    send: (message) => ws.readyState === 1 && ws.sendBinary(message) !== 0,
     buffered: () => ws.getBufferedAmount(),
     close: (code, reason) => ws.close(code, reason),
     terminate: () => ws.terminate(),

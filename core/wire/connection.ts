@@ -7,10 +7,11 @@ import { assert } from "../assert.ts";
 import { GcError, messageOf } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import type { Socket } from "../host/websocket.ts";
-import { frameBytesMax, windowBytes } from "../limits.ts";
+import { frameBytesMax, partBytes, windowBytes } from "../limits.ts";
 import type { Welcome } from "../schema/session_message.ts";
 import { emptyFrameBytes, type Frameable, joinFrame, type Packed, packMessage } from "./codec.ts";
 import type { Link, LinkEvents, Peer } from "./link.ts";
+import { partsOf } from "./parts.ts";
 import {
   type AcceptorSide,
   closeCodes,
@@ -20,6 +21,7 @@ import {
   type SessionEffect,
   type Timing,
 } from "./session.ts";
+import { toWireError } from "./wire_error.ts";
 
 /** Bytes that wait for a reader at most; then it is "slow" and loses the link. */
 export const bufferedMax = 4 * windowBytes;
@@ -38,6 +40,10 @@ export class Connection implements Link {
   #packed: Packed[] = [];
   #packedBytes = 0;
   #flushing = false;
+  /** Bytes handed to the socket, and how many of them it had passed on at the last look. */
+  #handed = 0;
+  #taken = 0;
+  #hadBacklog = false;
   #stopTimer: () => void = () => {};
 
   /** @param events `down` is called once, with undefined when the session never was up. */
@@ -95,11 +101,11 @@ export class Connection implements Link {
     this.#end(closeCodes.ended, new GcError("unavailable", "link.closed", `The link was closed: ${reason}`));
   }
 
-  /** The socket received a frame; undefined: a text frame. */
-  received(frame: Uint8Array | undefined): void {
+  /** The socket received a message; undefined: text. */
+  received(message: Uint8Array | undefined): void {
     if (this.#over) return;
     const out: SessionEffect[] = [];
-    this.#session.frame(frame, this.#host.clock.monotonic(), out);
+    this.#session.message(message, this.#host.clock.monotonic(), out);
     this.#perform(out);
   }
 
@@ -144,10 +150,10 @@ export class Connection implements Link {
     } catch (error) {
       this.#host.log.error("link.receiver_failed", { ...this.#facts(), error: messageOf(error) });
       const known = error instanceof GcError ? error : undefined;
-      this.#end(
-        1011,
-        known ?? new GcError("internal", "link.receiver_failed", "A message could not be handled", { cause: error }),
-      );
+      const said =
+        known ?? new GcError("internal", "link.receiver_failed", "A message could not be handled", { cause: error });
+      this.#queue([packMessage(toWireError(said))]);
+      this.#end(closeCodes.malformed, said);
     }
   }
 
@@ -174,18 +180,27 @@ export class Connection implements Link {
     let bytes = emptyFrameBytes;
     let sent = true;
     for (const [at, each] of packed.entries()) {
-      if (bytes + each.frame_bytes > frameBytesMax) {
-        sent &&= this.#socket.send(joinFrame(packed.slice(from, at)));
+      if (at > from && bytes + each.frame_bytes > partBytes) {
+        sent &&= this.#sendFrame(packed.slice(from, at));
         from = at;
         bytes = emptyFrameBytes;
       }
       bytes += each.frame_bytes;
     }
-    sent &&= this.#socket.send(joinFrame(from === 0 ? packed : packed.slice(from)));
+    sent &&= this.#sendFrame(from === 0 ? packed : packed.slice(from));
     if (!sent) return this.#drop("link.closed", "The connection is closed");
     const waiting = this.#socket.buffered();
-    if (waiting > bufferedMax)
-      this.#drop("link.slow", `slow: the other side does not read, ${waiting} bytes wait for it`);
+    if (waiting > bufferedMax) {
+      this.#drop("link.slow", `The other side is slow: it does not read, ${waiting} bytes wait for it`);
+    }
+  }
+
+  #sendFrame(packed: readonly Packed[]): boolean {
+    for (const part of partsOf(joinFrame(packed))) {
+      if (!this.#socket.send(part)) return false;
+      this.#handed += part.byteLength;
+    }
+    return true;
   }
 
   /** Ends it without a word: the other side does not listen. */
@@ -222,11 +237,25 @@ export class Connection implements Link {
     if (this.#over) return;
     const delay_ms = Math.max(1, this.#session.due_ms - this.#host.clock.monotonic());
     this.#stopTimer = this.#host.clock.after(delay_ms, () => {
+      const now_ms = this.#host.clock.monotonic();
       const out: SessionEffect[] = [];
-      this.#session.tick(this.#host.clock.monotonic(), out);
+      if (this.#progressed()) this.#session.progress(now_ms);
+      this.#session.tick(now_ms, out);
       this.#perform(out);
-      if (!this.#over) this.#arm();
+      this.#flush();
+      this.#progressed();
+      this.#arm();
     });
+  }
+
+  /** Whether the operating system took something of a backlog since the last call. */
+  #progressed(): boolean {
+    const waiting = this.#socket.buffered();
+    const taken = this.#handed - waiting;
+    const progressed = this.#hadBacklog && taken > this.#taken;
+    this.#taken = taken;
+    this.#hadBacklog = waiting > 0;
+    return progressed;
   }
 
   #facts(): { role?: string; peer?: string; session?: string } {

@@ -85,7 +85,7 @@ function accepted(
       connection = new Connection(socket, acceptorSide(acceptor, from, host), events, host, timing);
       open.add(connection);
     },
-    frame: (frame) => connection?.received(frame),
+    message: (message) => connection?.received(message),
     closed(code, reason) {
       if (connection !== undefined) open.delete(connection);
       if (connection === undefined) events.down(undefined, new GcError("unavailable", "link.closed", reason));

@@ -69,7 +69,7 @@ export function attempt(
           stopTimer();
           connection = new Connection(socket, side, events, host, timing);
         },
-        frame: (frame) => connection?.received(frame),
+        message: (message) => connection?.received(message),
         closed: (code, reason) => connection?.closed(code, reason),
       },
       fail,

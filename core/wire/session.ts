@@ -1,5 +1,5 @@
 /**
- * The session on top of a connection: hello, auth, welcome or refuse, then messages and a heartbeat. Pure: frames and
+ * The session on top of a connection: hello, auth, welcome or refuse, then messages and a heartbeat. Pure: messages and
  * times go in, effects come out; it never touches a socket, a clock or a key (what needs a key comes as a function).
  * One class for both sides, so that what they agree on is written once:
  *
@@ -8,7 +8,7 @@
  *     either:    any state ─────────► over
  */
 import { GcError } from "../errors.ts";
-import { authTimeout_ms, frameBytesBeforeAuthMax, frameBytesMax, pingEvery_ms, silence_ms } from "../limits.ts";
+import { authTimeout_ms, frameBytesBeforeAuthMax, pingEvery_ms, silence_ms } from "../limits.ts";
 import type { KeyRecord } from "../schema/envelope.ts";
 import {
   type Auth,
@@ -21,6 +21,7 @@ import {
 import { fits, parse } from "../schema/validate.ts";
 import { decodeFrame, type Frameable } from "./codec.ts";
 import type { Peer } from "./link.ts";
+import { Assembler, isHead } from "./parts.ts";
 import { fromWireError, toRefuse, toWireError } from "./wire_error.ts";
 
 /** What the opener says of itself, and how it proves it. */
@@ -94,6 +95,7 @@ export class Session {
   #pinged_ms: number | undefined;
   #proto = 0;
   #hello: Hello | undefined;
+  readonly #assembler = new Assembler();
   readonly #side: OpenerSide | AcceptorSide;
   readonly #timing: Timing;
   readonly #range: readonly [number, number];
@@ -154,21 +156,27 @@ export class Session {
     }
   }
 
-  /** A frame came; `undefined` stands for a text frame, which gc never sends. */
-  frame(frame: Uint8Array | undefined, now_ms: number, out: SessionEffect[]): void {
+  /** What we sent is on its way, though nothing came back: a slow line is not a dead one. */
+  progress(now_ms: number): void {
+    if (this.#pinged_ms !== undefined) this.#pinged_ms = now_ms;
+  }
+
+  /** A WebSocket message came; `undefined` stands for a text message, which gc never sends. */
+  message(message: Uint8Array | undefined, now_ms: number, out: SessionEffect[]): void {
     if (this.#phase === "over") return;
     this.#heard_ms = now_ms;
     this.#pinged_ms = undefined;
     try {
-      if (frame === undefined) throw malformed("a text frame, but frames are binary");
-      const limit = this.#phase === "hello" || this.#phase === "auth" ? frameBytesBeforeAuthMax : frameBytesMax;
-      if (frame.byteLength > limit) {
+      if (message === undefined) throw malformed("text, but frames are binary");
+      if (!this.#proved && (message.byteLength > frameBytesBeforeAuthMax || isHead(message))) {
         throw new GcError(
           "protocol",
           "wire.too_large",
-          `The frame has ${frame.byteLength} bytes; the limit is ${limit}`,
+          `Before the session is open, a frame has at most ${frameBytesBeforeAuthMax} bytes`,
         );
       }
+      const frame = this.#assembler.take(message);
+      if (frame === undefined) return;
       const messages = decodeFrame(frame);
       if (this.#phase === "up") this.#established(messages, out);
       else this.#opening(messages, out);
@@ -176,6 +184,11 @@ export class Session {
       if (!(error instanceof GcError)) throw error;
       this.#fail(error, out);
     }
+  }
+
+  /** Whether the other side has shown who it is. */
+  get #proved(): boolean {
+    return this.#phase === "up" || this.#phase === "welcome";
   }
 
   /** Ends the session from this side; what is queued before is still sent. */
