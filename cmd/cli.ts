@@ -8,7 +8,7 @@ import type { Host } from "../core/host/host.ts";
 import { createLog, type LogLevel } from "../core/host/log.ts";
 import { realHost } from "../core/host/real_host.ts";
 import { writeOut } from "./output.ts";
-import { loadPainter, makePrinter, type Mode, type Painter, type Printer, wantsColor } from "./printer.ts";
+import { loadPainter, type Mode, makePrinter, type Painter, type Printer, wantsColor } from "./printer.ts";
 
 /** The options that every command takes. */
 export interface GlobalOptions {

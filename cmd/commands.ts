@@ -63,31 +63,79 @@ export const commands: readonly CommandEntry[] = [
   { words: ["cancel"], summary: "End tasks, queued or running", load: soon("./cancel.ts") },
   { words: ["retry"], summary: "Submit ended tasks again", load: soon("./retry.ts") },
 
-  { words: ["endpoint", "configure"], summary: "Write the configuration of a new endpoint", load: soon("./endpoint/configure.ts") },
+  {
+    words: ["endpoint", "configure"],
+    summary: "Write the configuration of a new endpoint",
+    load: () => import("./endpoint/configure.ts"),
+  },
   { words: ["endpoint", "start"], summary: "Start an endpoint", load: soon("./endpoint/start.ts") },
   { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: soon("./endpoint/stop.ts") },
-  { words: ["endpoint", "restart"], summary: "Stop an endpoint and start it again", load: soon("./endpoint/restart.ts") },
+  {
+    words: ["endpoint", "restart"],
+    summary: "Stop an endpoint and start it again",
+    load: soon("./endpoint/restart.ts"),
+  },
   { words: ["endpoint", "status"], summary: "Tell what an endpoint is doing", load: soon("./endpoint/status.ts") },
-  { words: ["endpoint", "list"], summary: "List the endpoints of this machine", load: soon("./endpoint/list.ts") },
-  { words: ["endpoint", "show"], summary: "Show the configuration of an endpoint", load: soon("./endpoint/show.ts") },
-  { words: ["endpoint", "logs"], summary: "Print or follow the log of an endpoint", load: soon("./endpoint/logs.ts") },
-  { words: ["endpoint", "delete"], summary: "Delete an endpoint and what it keeps", load: soon("./endpoint/delete.ts") },
-  { words: ["endpoint", "enable"], summary: "Start an endpoint whenever this machine boots", load: soon("./endpoint/enable.ts") },
-  { words: ["endpoint", "disable"], summary: "No longer start an endpoint at boot", load: soon("./endpoint/disable.ts") },
-  { words: ["endpoint", "join"], summary: "Enrol an endpoint at a relay by an invite", load: soon("./endpoint/join.ts") },
+  {
+    words: ["endpoint", "list"],
+    summary: "List the endpoints of this machine",
+    load: () => import("./endpoint/list.ts"),
+  },
+  {
+    words: ["endpoint", "show"],
+    summary: "Show the configuration of an endpoint",
+    load: () => import("./endpoint/show.ts"),
+  },
+  {
+    words: ["endpoint", "logs"],
+    summary: "Print or follow the log of an endpoint",
+    load: () => import("./endpoint/logs.ts"),
+  },
+  {
+    words: ["endpoint", "delete"],
+    summary: "Delete an endpoint and what it keeps",
+    load: () => import("./endpoint/delete.ts"),
+  },
+  {
+    words: ["endpoint", "enable"],
+    summary: "Start an endpoint whenever this machine boots",
+    load: () => import("./endpoint/enable.ts"),
+  },
+  {
+    words: ["endpoint", "disable"],
+    summary: "No longer start an endpoint at boot",
+    load: () => import("./endpoint/disable.ts"),
+  },
+  {
+    words: ["endpoint", "join"],
+    summary: "Enrol an endpoint at a relay by an invite",
+    load: () => import("./endpoint/join.ts"),
+  },
 
   { words: ["relay", "up"], summary: "Start a relay", load: soon("./relay/up.ts") },
   { words: ["relay", "down"], summary: "Stop the relay", load: soon("./relay/down.ts") },
   { words: ["relay", "status"], summary: "Tell what the relay is doing", load: soon("./relay/status.ts") },
   { words: ["relay", "backup"], summary: "Copy the relay's store while it runs", load: soon("./relay/backup.ts") },
-  { words: ["relay", "invite"], summary: "Make an invite for a person or an endpoint", load: soon("./relay/invite.ts") },
+  {
+    words: ["relay", "invite"],
+    summary: "Make an invite for a person or an endpoint",
+    load: soon("./relay/invite.ts"),
+  },
   { words: ["relay", "users"], summary: "List who may use the relay", load: soon("./relay/users.ts") },
 
-  { words: ["context", "list"], summary: "List the relays that this machine knows", load: soon("./context/list.ts") },
-  { words: ["context", "use"], summary: "Choose the relay that commands talk to", load: soon("./context/use.ts") },
+  {
+    words: ["context", "list"],
+    summary: "List the relays that this machine knows",
+    load: () => import("./context/list.ts"),
+  },
+  {
+    words: ["context", "use"],
+    summary: "Choose the relay that commands talk to",
+    load: () => import("./context/use.ts"),
+  },
 
-  { words: ["login"], summary: "Join a relay by an invite", load: soon("./login.ts") },
-  { words: ["whoami"], summary: "Print who you are to relays and endpoints", load: soon("./whoami.ts") },
+  { words: ["login"], summary: "Join a relay by an invite", load: () => import("./login.ts") },
+  { words: ["whoami"], summary: "Print who you are to relays and endpoints", load: () => import("./whoami.ts") },
   { words: ["doctor"], summary: "Check this machine and say what to do", load: soon("./doctor.ts") },
   { words: ["completion"], summary: "Print completions for a shell", load: soon("./completion.ts") },
 ];

@@ -3,8 +3,9 @@
  * else is our bug and asks for a report. Nothing thrown while printing hides the first cause.
  */
 import { exitCodeByKind, GcError, messageOf } from "../core/errors.ts";
-import { ReaderGone, writeOut } from "./output.ts";
+import { writeOut } from "./output.ts";
 import type { Painter } from "./printer.ts";
+import { QuietEnd } from "./quiet_end.ts";
 import { commit, version } from "./version.ts";
 import { visible, visibleText } from "./visible.ts";
 
@@ -25,7 +26,7 @@ export interface Refused {
 
 /** Tells what went wrong on standard error and returns the exit code. */
 export function tellFailure(error: unknown, telling: Telling): number {
-  if (error instanceof ReaderGone) return error.exit_code;
+  if (error instanceof QuietEnd) return error.exit_code;
   const known = error instanceof GcError ? error : undefined;
   const write = telling.write ?? ((text: string) => writeOut(2, text));
   try {

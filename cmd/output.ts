@@ -4,11 +4,15 @@
  */
 import { writeSync } from "node:fs";
 import { systemCode } from "../core/errors.ts";
+import { QuietEnd } from "./quiet_end.ts";
 
 /** Whoever read this descriptor has gone. Ends a command quietly, with the code a shell knows from SIGPIPE. */
-export class ReaderGone extends Error {
+export class ReaderGone extends QuietEnd {
   override name = "ReaderGone";
-  readonly exit_code = 141;
+
+  constructor(cause: unknown) {
+    super(141, "The reader of the output has gone", cause);
+  }
 }
 
 /**
@@ -23,7 +27,7 @@ export function writeOut(fd: number, content: string | Uint8Array): void {
       done += writeSync(fd, bytes, done, bytes.byteLength - done);
     } catch (error) {
       const code = systemCode(error);
-      if (code === "EPIPE") throw new ReaderGone("The reader of the output has gone", { cause: error });
+      if (code === "EPIPE") throw new ReaderGone(error);
       if (code !== "EAGAIN") throw error;
       // A pipe that someone else made non-blocking is full: look again in a moment.
       Bun.sleepSync(2);

@@ -35,8 +35,11 @@ export interface Printer {
   readonly mode: Mode;
   /** Colours for standard output. */
   readonly paint: Painter;
-  /** Answers the command: `value` as one JSON document, or the text that `human` makes of it. */
-  document(schema: SchemaId, value: object, human: () => string): void;
+  /**
+   * Answers the command: `value` as one JSON document, or the text that `human` makes of it, or the bare payload that
+   * `quiet` makes of it (what `human` makes, when it is not given).
+   */
+  document(schema: SchemaId, value: object, human: () => string, quiet?: () => string): void;
   /** One line of an answer that has no end, such as `--follow`: one JSON document a line, or `human`'s text. */
   line(schema: SchemaId, value: object, human: () => string): void;
   /** Bytes exactly as they are, in every mode. */
@@ -79,19 +82,19 @@ export function makePrinter(
   painters: { out: Painter; err: Painter },
   write: (fd: 1 | 2, content: string | Uint8Array) => void = writeOut,
 ): Printer {
-  const answer = (schema: SchemaId, value: object, human: () => string, indent: number | undefined): void => {
-    if (mode === "json") {
-      write(1, `${JSON.stringify({ schema, ...value }, null, indent)}\n`);
-      return;
-    }
-    const text = human();
+  const say = (text: string): void => {
     if (text !== "") write(1, text.endsWith("\n") ? text : `${text}\n`);
   };
   return {
     mode,
     paint: painters.out,
-    document: (schema, value, human) => answer(schema, value, human, 2),
-    line: (schema, value, human) => answer(schema, value, human, undefined),
+    document(schema, value, human, quiet) {
+      if (mode === "json") say(JSON.stringify({ schema, ...value }, null, 2));
+      else say(mode === "quiet" && quiet !== undefined ? quiet() : human());
+    },
+    line(schema, value, human) {
+      say(mode === "json" ? JSON.stringify({ schema, ...value }) : human());
+    },
     payload: (content) => write(1, content),
     note(text) {
       if (mode === "human") write(2, `${painters.err.dim(text)}\n`);

@@ -33,7 +33,8 @@ function entryLines(key: string, schema: Schema, value: unknown, indent: string)
     const example = exampleOf(schema);
     return example === undefined ? [] : entryText(key, example, "").map((line) => `${indent}# ${line}`);
   }
-  if (chosen.properties === undefined || typeof value !== "object" || value === null) return entryText(key, value, indent);
+  if (chosen.properties === undefined || typeof value !== "object" || value === null)
+    return entryText(key, value, indent);
   const inside = mapLines(chosen, value as { [key: string]: unknown }, `${indent}  `, false);
   const about = chosen !== schema ? comment(chosen.description ?? "", `${indent}  `) : [];
   return [`${indent}${key}:`, ...about, ...inside];

@@ -48,7 +48,7 @@ export function parseYaml(bytes: Uint8Array, name: string): YamlDocument {
     throw configError("config.not_yaml", `The file is not plain YAML: ${wrong.message}`, name, place(wrong.pos[0]));
   }
   return {
-    value: valueOf(document, name),
+    value: plainValue(document, name),
     placeOf: (path) => place(offsetOf(document, path)),
     placeOfKey: (path, key) => place(keyOffsetOf(document, path, key)),
   };
@@ -57,6 +57,14 @@ export function parseYaml(bytes: Uint8Array, name: string): YamlDocument {
 /** `value` as YAML text, ending in a line end. */
 export function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: 0 });
+}
+
+/** The text of a map with `key` set at its top level; everything else, comments included, stays as it is. */
+export function withTopLevelValue(bytes: Uint8Array, name: string, key: string, value: string): string {
+  parseYaml(bytes, name);
+  const document = parseDocument(Buffer.from(bytes).toString(), { version: "1.2" });
+  document.set(key, value);
+  return document.toString({ lineWidth: 0 });
 }
 
 /** An error that names file, line and column the way editors and terminals understand, and how to get there. */
@@ -109,11 +117,17 @@ function firstTooDeep(text: string): Place | undefined {
   return undefined;
 }
 
-function valueOf(document: Document.Parsed, name: string): unknown {
+function plainValue(document: Document.Parsed, name: string): unknown {
   try {
     return document.toJS({ maxAliasCount: aliasesMax });
   } catch (cause) {
-    throw configError("config.aliases", `The file has too many aliases, or one that leads nowhere`, name, undefined, cause);
+    throw configError(
+      "config.aliases",
+      `The file has too many aliases, or one that leads nowhere`,
+      name,
+      undefined,
+      cause,
+    );
   }
 }
 

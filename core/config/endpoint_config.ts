@@ -85,7 +85,10 @@ function withDefaults(file: EndpointConfigFile): EndpointConfig {
 
 /** A failed rule as a sentence with its place and, for a mistyped word, what was probably meant. */
 function problemError(problem: Problem, value: unknown, document: YamlDocument, path: string): GcError {
-  const steps = problem.path.split("/").slice(1).map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
+  const steps = problem.path
+    .split("/")
+    .slice(1)
+    .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
   const name = steps.length === 0 ? "The configuration" : `"${steps.join(".")}"`;
   const { additionalProperty: unknown, missingProperty: missing, allowedValues: allowed, tag } = problem.params;
   const found = steps.reduce<unknown>((at, step) => (at as { [key: string]: unknown } | undefined)?.[step], value);

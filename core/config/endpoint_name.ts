@@ -15,9 +15,14 @@ const charactersMax = 64;
 export function checkName(name: string, what: "endpoint" | "context" = "endpoint"): string {
   const why = reason(name);
   if (why === undefined) return name;
-  throw new GcError("usage", "name.malformed", `${JSON.stringify(name).slice(0, 100)} cannot name an ${what}: ${why}`.replace("an context", "a context"), {
-    hint: "use letters, digits, . _ and -, such as my-endpoint",
-  });
+  throw new GcError(
+    "usage",
+    "name.malformed",
+    `${JSON.stringify(name).slice(0, 100)} cannot name an ${what}: ${why}`.replace("an context", "a context"),
+    {
+      hint: "use letters, digits, . _ and -, such as my-endpoint",
+    },
+  );
 }
 
 /** Whether `name` may name an endpoint. */

@@ -6,8 +6,8 @@
 import { checkRecord } from "../access/principal.ts";
 import { GcError } from "../errors.ts";
 import { makePrivateDir, readJsonIfThere, writeJson } from "../host/files.ts";
-import type { KeyRecord } from "../schema/envelope.ts";
 import type { KnownFile } from "../schema/config.ts";
+import type { KeyRecord } from "../schema/envelope.ts";
 import { fits } from "../schema/validate.ts";
 import type { Home } from "./home.ts";
 
@@ -50,10 +50,18 @@ export function findKnown(home: Home, context: string, said: string): KnownEndpo
   const named = here.filter((entry) => entry.name === said);
   const fit = named.length > 0 ? named : here.filter((entry) => wanted !== "" && entry.record.id.startsWith(wanted));
   if (fit.length > 1) {
-    const ids = fit.slice(0, 3).map((entry) => entry.record.id).join(", ");
-    throw new GcError("data", "endpoint.ambiguous", `${JSON.stringify(said)} may be any of ${fit.length} endpoints: ${ids}`, {
-      hint: "use the whole id",
-    });
+    const ids = fit
+      .slice(0, 3)
+      .map((entry) => entry.record.id)
+      .join(", ");
+    throw new GcError(
+      "data",
+      "endpoint.ambiguous",
+      `${JSON.stringify(said)} may be any of ${fit.length} endpoints: ${ids}`,
+      {
+        hint: "use the whole id",
+      },
+    );
   }
   const [found] = fit;
   return found === undefined ? undefined : { ...found, record: checkRecord(found.record) };

@@ -20,7 +20,9 @@ export function checkPrivateDir(path: string): boolean {
   const stat = statIfThere(path);
   if (stat === undefined) return false;
   if (!stat.isDirectory()) {
-    throw new GcError("cannot_create", "home.not_a_folder", `"${path}" is not a folder`, { hint: "export GC_HOME=DIR" });
+    throw new GcError("cannot_create", "home.not_a_folder", `"${path}" is not a folder`, {
+      hint: "export GC_HOME=DIR",
+    });
   }
   if (stat.uid !== userId()) {
     const why = `The folder "${path}" belongs to user ${stat.uid}, not to you (user ${userId()})`;

@@ -1,0 +1,44 @@
+/**
+ * Short commands of the system whose answer we read: systemctl, crontab, scheduler tools. Never a task: those belong to
+ * `worker/`. The command gets the environment it is given and nothing else, and a time limit.
+ */
+import { systemCode } from "../errors.ts";
+
+/** What came back. `found` is false when there is no such program. */
+export interface CommandAnswer {
+  readonly found: boolean;
+  /** Exit code; 124 when the time was over, 127 when not found. */
+  readonly code: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+export interface CommandOptions {
+  readonly env: { readonly [name: string]: string | undefined };
+  readonly stdin?: string;
+  readonly timeout_ms?: number;
+}
+
+const timeout_ms = 15_000;
+const outputBytesMax = 1024 * 1024;
+
+/** Runs `argv` and resolves when it has ended. Never rejects: what goes wrong is in the answer. */
+export async function runCommand(argv: readonly string[], options: CommandOptions): Promise<CommandAnswer> {
+  try {
+    const child = Bun.spawn([...argv], {
+      env: { ...options.env },
+      stdin: options.stdin === undefined ? "ignore" : Buffer.from(options.stdin),
+      stdout: "pipe",
+      stderr: "pipe",
+      timeout: options.timeout_ms ?? timeout_ms,
+      killSignal: "SIGKILL",
+      maxBuffer: outputBytesMax,
+    });
+    const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
+    const code = await child.exited;
+    return { found: true, code: child.signalCode === null ? code : 124, stdout, stderr };
+  } catch (error) {
+    const found = systemCode(error) !== "ENOENT";
+    return { found, code: found ? 126 : 127, stdout: "", stderr: error instanceof Error ? error.message : "" };
+  }
+}
