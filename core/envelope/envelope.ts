@@ -110,6 +110,17 @@ export function readEnvelope(bytes: Uint8Array): Envelope {
 }
 
 /**
+ * Returns when the envelope is meant for this principal. Whoever acts on an envelope asks this first: a body can be
+ * opened by its addressee alone, but accepts, receipts and cancels have none.
+ * @throws GcError permission `envelope.wrong_addressee`.
+ */
+export function requireAddressee(envelope: Envelope, id: string): void {
+  const { header } = envelope;
+  if (header.to === id) return;
+  throw refused("envelope.wrong_addressee", `The ${header.kind} ${header.id} is for ${header.to}, not for ${id}`);
+}
+
+/**
  * Proves that the principal of `record` made this envelope. Says nothing of whether it may: that is `access_list.ts`.
  * @throws GcError permission `envelope.wrong_sender`, `envelope.bad_signature`, or `key.*` for a bad record.
  */
