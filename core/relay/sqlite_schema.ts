@@ -1,0 +1,131 @@
+/**
+ * The tables of `relay.db`, how the file is opened, and what is checked before anything is served from it. Ids are 16
+ * bytes; states are numbers; no row ever holds a readable word of a task.
+ */
+import { Database } from "bun:sqlite";
+import { GcError, messageOf } from "../errors.ts";
+
+/** Versions of the tables, oldest first: what brings a file of the version before to this one. Never edited, only added to. */
+const migrations: readonly string[] = [
+  `
+  CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
+  CREATE TABLE principals (
+    no INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, kind INTEGER NOT NULL, record TEXT, name TEXT NOT NULL DEFAULT '',
+    enrolled_ms INTEGER, removed_ms INTEGER, seen_ms INTEGER NOT NULL DEFAULT 0, allow TEXT,
+    is_public INTEGER NOT NULL DEFAULT 0
+  ) STRICT;
+  CREATE TABLE invites (
+    id TEXT PRIMARY KEY, secret_hash TEXT NOT NULL, role TEXT NOT NULL, name TEXT, uses INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL
+  ) STRICT, WITHOUT ROWID;
+  CREATE TABLE groups (no INTEGER PRIMARY KEY, sender INTEGER NOT NULL, id BLOB NOT NULL, UNIQUE (id, sender)) STRICT;
+  CREATE TABLE tasks (
+    seq INTEGER PRIMARY KEY, id BLOB NOT NULL UNIQUE, sender INTEGER NOT NULL, endpoint INTEGER NOT NULL,
+    grp INTEGER NOT NULL, count INTEGER NOT NULL, rank INTEGER NOT NULL, created_ms INTEGER NOT NULL,
+    expires_ms INTEGER NOT NULL, digest BLOB NOT NULL, size INTEGER NOT NULL, state INTEGER NOT NULL,
+    due_ms INTEGER NOT NULL, done INTEGER NOT NULL DEFAULT 0, received INTEGER NOT NULL DEFAULT 0,
+    late INTEGER NOT NULL DEFAULT 0, classes TEXT NOT NULL DEFAULT '{}', done_set BLOB, received_set BLOB
+  ) STRICT;
+  CREATE INDEX tasks_queue ON tasks (endpoint, rank, seq) WHERE state = 0;
+  CREATE INDEX tasks_sender ON tasks (sender, seq);
+  CREATE INDEX tasks_group ON tasks (grp, seq);
+  CREATE INDEX tasks_open ON tasks (sender, seq) WHERE state < 2 AND (done < count OR count = 0);
+  CREATE INDEX tasks_due ON tasks (due_ms);
+  CREATE TABLE news (
+    seq INTEGER PRIMARY KEY, task INTEGER NOT NULL, grp INTEGER NOT NULL, kind INTEGER NOT NULL, id BLOB NOT NULL,
+    size INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX news_task ON news (task, seq);
+  CREATE INDEX news_group ON news (grp, seq);
+  CREATE TABLE letters (
+    seq INTEGER PRIMARY KEY, endpoint INTEGER NOT NULL, kind INTEGER NOT NULL, id BLOB NOT NULL UNIQUE,
+    about BLOB NOT NULL, size INTEGER NOT NULL, due_ms INTEGER NOT NULL
+  ) STRICT;
+  CREATE INDEX letters_endpoint ON letters (endpoint, seq);
+  CREATE INDEX letters_due ON letters (due_ms);
+  -- Bytes of envelopes by the number of their row; NULL: in a file of that number.
+  CREATE TABLE bodies (seq INTEGER PRIMARY KEY, bytes BLOB) STRICT;
+  `,
+];
+
+export const schemaVersion = migrations.length;
+
+/** A build that fixes the WAL-reset bug (3.7.0–3.51.2, reliability-security.md §0.11). */
+const sqliteOldest = [3, 51, 3] as const;
+
+/** Settings of the connection. */
+export interface OpenOptions {
+  /** The folder is on a network file system: no shared memory file, this process alone (reliability-security.md §3.8). */
+  alone?: boolean;
+  /** Test of the tests: without it a power cut loses what was acknowledged. */
+  synchronous?: "FULL" | "OFF";
+}
+
+/**
+ * Opens the file, brings it to the newest version and checks it.
+ * @throws GcError io `relay.damaged`, config `relay.newer_store`.
+ */
+export function openDatabase(path: string, options: OpenOptions = {}): Database {
+  let db: Database | undefined;
+  try {
+    db = new Database(path, { create: true, strict: true });
+    checkSqlite(db);
+    db.run("PRAGMA busy_timeout = 5000");
+    if (options.alone) db.run("PRAGMA locking_mode = EXCLUSIVE");
+    db.run("PRAGMA journal_mode = WAL");
+    db.run(`PRAGMA synchronous = ${options.synchronous ?? "FULL"}`);
+    db.run("PRAGMA mmap_size = 0");
+    db.run("PRAGMA cache_size = -16384");
+    db.run("PRAGMA temp_store = MEMORY");
+    // Fewer, larger checkpoints: a page that is written often is copied back once (measured: scripts/bench).
+    db.run("PRAGMA wal_autocheckpoint = 4000");
+    db.run("PRAGMA journal_size_limit = 67108864");
+    quickCheck(db, path);
+    migrate(db, path);
+    return db;
+  } catch (error) {
+    db?.close();
+    throw error instanceof GcError ? error : damaged(path, messageOf(error));
+  }
+}
+
+/** @throws GcError io `relay.damaged` with what SQLite found. */
+export function quickCheck(db: Database, path: string): void {
+  const found = db.query<{ quick_check: string }, []>("PRAGMA quick_check(1)").get();
+  if (found?.quick_check !== "ok") throw damaged(path, found?.quick_check ?? "no answer");
+}
+
+/** The version of the tables in a file; 0: none yet. */
+export function versionOf(db: Database): number {
+  return db.query<{ user_version: number }, []>("PRAGMA user_version").get()?.user_version ?? 0;
+}
+
+function migrate(db: Database, path: string): void {
+  const found = versionOf(db);
+  if (found > schemaVersion) {
+    const message = `The store "${path}" has version ${found}, this gc knows ${schemaVersion}`;
+    throw new GcError("config", "relay.newer_store", message, { hint: "gc relay restore FILE, or a newer gc" });
+  }
+  if (found === schemaVersion) return;
+  if (found > 0) db.run("VACUUM INTO ?", [`${path}.v${found}`]);
+  db.transaction(() => {
+    for (const step of migrations.slice(found)) db.run(step);
+    db.run(`PRAGMA user_version = ${schemaVersion}`);
+  })();
+}
+
+function checkSqlite(db: Database): void {
+  const text = db.query<{ v: string }, []>("SELECT sqlite_version() AS v").get()?.v ?? "0";
+  const found = text.split(".").map(Number);
+  for (const [i, least] of sqliteOldest.entries()) {
+    const part = found[i] ?? 0;
+    if (part > least) return;
+    if (part < least) throw new Error(`SQLite ${text} is too old; at least ${sqliteOldest.join(".")} is needed`);
+  }
+}
+
+function damaged(path: string, why: string): GcError {
+  return new GcError("io", "relay.damaged", `The store "${path}" is damaged: ${why}. It was left as it is`, {
+    hint: "gc relay restore FILE",
+  });
+}
