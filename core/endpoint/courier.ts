@@ -51,7 +51,8 @@ export class Courier {
       const envelope = readEnvelope(bytes);
       const { header } = envelope;
       if (header.to !== this.identity.id) throw bad(`it is addressed to ${header.to}`);
-      if (header.kind === "accept" || header.kind === "result") throw bad(`an endpoint gets no mail of kind ${header.kind}`);
+      if (header.kind === "accept" || header.kind === "result")
+        throw bad(`an endpoint gets no mail of kind ${header.kind}`);
       verifyEnvelope(envelope, header.sender);
       const now_ms = this.host.clock.now();
       if (header.kind === "cancel") return { t: "cancel", seq, header, now_ms };
@@ -101,7 +102,10 @@ export class Courier {
   }
 
   /** Results of one envelope. Output that does not fit is cut down to its end: a result always arrives. */
-  results(to: KeyRecord, said: { id: string; re: string; group: string; indices: number[]; results: Result[] }): Uint8Array {
+  results(
+    to: KeyRecord,
+    said: { id: string; re: string; group: string; indices: number[]; results: Result[] },
+  ): Uint8Array {
     let results = said.results;
     for (let keep_bytes = 1024 * 1024; ; keep_bytes = Math.floor(keep_bytes / 4)) {
       try {
@@ -180,10 +184,11 @@ export class Courier {
       events.push({ t: "live", asker, message: ask, now_ms });
     }
     this.played.add(id);
-    if (this.played.size > rememberedMax) for (const old of this.played) {
-      this.played.delete(old);
-      break;
-    }
+    if (this.played.size > rememberedMax)
+      for (const old of this.played) {
+        this.played.delete(old);
+        break;
+      }
     return events;
   }
 

@@ -14,7 +14,7 @@ import type { Host } from "../host/host.ts";
 import { takeLease } from "../host/lease.ts";
 import { runInTurns, type Turns } from "../host/turn.ts";
 import { endpointTasksMax } from "../limits.ts";
-import { type Address, keepLink, type KeptLink, type Link, principalSelf } from "../wire/link.ts";
+import { type Address, type KeptLink, keepLink, type Link, principalSelf } from "../wire/link.ts";
 import { software } from "../wire/software.ts";
 import { Courier } from "./courier.ts";
 import type { EndpointEffect, EndpointEvent } from "./decision.ts";
@@ -75,7 +75,10 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
   const state = new EndpointState(self, settings);
   const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), config.commands, host);
   const journal = openJournal(paths.journal);
-  await journal.replay((bytes) => courier.reopen(bytes), (record) => state.replay(record));
+  await journal.replay(
+    (bytes) => courier.reopen(bytes),
+    (record) => state.replay(record),
+  );
 
   const act = new Acting(options, host, state, courier, journal, boot, (code) => finish(code));
   await act.open();
@@ -262,8 +265,7 @@ class Acting {
 
   private hallSettings(): ConstructorParameters<typeof Hall>[0] {
     const { paths, config, own, socket, simulate } = this.options;
-    const cores = os.availableParallelism();
-    const slots = config.engine.slots ?? cores;
+    const slots = config.engine.slots ?? os.availableParallelism();
     const memory_mib = config.engine.memory_mib ?? Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
     return {
       endpoint_id: own.identity.id,
@@ -275,7 +277,7 @@ class Acting {
         prefetch: tasksAhead,
         sandboxes: join(paths.dir, "sandboxes"),
         outputs: paths.outputs,
-        resources: { cores: Math.max(cores, slots), memory_mib },
+        resources: { cores: slots, memory_mib },
         env: { ...config.env },
         ...(simulate === true ? { simulate } : {}),
       },
@@ -286,5 +288,8 @@ class Acting {
 /** The last `lines` of a text file. */
 function tail(path: string, lines: number): string {
   const text = readTextIfThere(path) ?? "";
-  return text.split("\n").slice(-lines - 1).join("\n");
+  return text
+    .split("\n")
+    .slice(-lines - 1)
+    .join("\n");
 }

@@ -1,7 +1,7 @@
 /**
  * What the deciding files of an endpoint share: its events, its effects, and the desk on which one event is decided.
  */
-import type { HeldEnvelope, Arrival } from "../engine/held_envelope.ts";
+import type { Arrival, HeldEnvelope } from "../engine/held_envelope.ts";
 import type { Pool } from "../engine/pool.ts";
 import type { CancelHeader, KeyRecord, ReceiptHeader } from "../schema/envelope.ts";
 import type { AskLog, AskStatus, AskTasks, Done, Order, StatusAnswer, TasksAnswer } from "../schema/live_message.ts";

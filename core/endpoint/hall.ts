@@ -5,15 +5,22 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { GcError, messageOf } from "../errors.ts";
-import { makePrivateDir, readJsonIfThere, readTextIfThere, removeIfThere, removeTree, writeJson } from "../host/files.ts";
+import {
+  makePrivateDir,
+  readJsonIfThere,
+  readTextIfThere,
+  removeIfThere,
+  removeTree,
+  writeJson,
+} from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { alive, identify, type ProcessIdentity, spawnDetached } from "../host/processes.ts";
 import { selfArgv } from "../host/self.ts";
-import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
-import type { WorkerFile } from "../schema/worker_file.ts";
 import { fits, parse, type SchemaName } from "../schema/validate.ts";
+import type { WorkerFile } from "../schema/worker_file.ts";
+import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { Frameable } from "../wire/codec.ts";
-import { checkWorkerProof, type Link, listen, type Listening, unknownMessage } from "../wire/link.ts";
+import { checkWorkerProof, type Link, type Listening, listen, unknownMessage } from "../wire/link.ts";
 import { killLeftovers } from "../worker/leftovers.ts";
 import { readSpool } from "../worker/spool.ts";
 import type { EndpointEvent } from "./decision.ts";
@@ -65,7 +72,8 @@ export class Hall {
     makePrivateDir(this.settings.worker.outputs);
     makePrivateDir(this.settings.worker.sandboxes);
     const keep = new Set(known);
-    for (const name of fs.readdirSync(this.settings.dir)) if (!keep.has(name)) removeTree(join(this.settings.dir, name));
+    for (const name of fs.readdirSync(this.settings.dir))
+      if (!keep.has(name)) removeTree(join(this.settings.dir, name));
     const { endpoint_id: id, boot: epoch, socket } = this.settings;
     const acceptor = {
       id,
@@ -77,11 +85,16 @@ export class Hall {
         return { role: "worker", id: auth.id, instance: auth.instance, local: true } as const;
       },
     };
-    this.listening = await listen({ unix: socket }, acceptor, {
-      up: () => {},
-      messages: (link, messages) => this.messages(link, messages),
-      down: (link) => this.down(link),
-    }, this.host);
+    this.listening = await listen(
+      { unix: socket },
+      acceptor,
+      {
+        up: () => {},
+        messages: (link, messages) => this.messages(link, messages),
+        down: (link) => this.down(link),
+      },
+      this.host,
+    );
   }
 
   send(worker: string, messages: ToWorker[]): void {
@@ -96,7 +109,14 @@ export class Hall {
     try {
       makePrivateDir(dir);
       const secret = Buffer.from(this.host.random.bytes(32)).toString("base64url");
-      const file: WorkerFile = { v: 1, id: worker, endpoint_id, link: { kind: "unix", path: socket }, secret, ...common };
+      const file: WorkerFile = {
+        v: 1,
+        id: worker,
+        endpoint_id,
+        link: { kind: "unix", path: socket },
+        secret,
+        ...common,
+      };
       writeJson(join(dir, "worker.json"), file);
       const env: { [name: string]: string } = {};
       for (const [name, value] of Object.entries(this.host.env)) if (value !== undefined) env[name] = value;

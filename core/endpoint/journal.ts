@@ -20,7 +20,10 @@ const compactAbove_bytes = 32 * 1024 * 1024;
 
 export interface Journal {
   /** Hands out all records, oldest first; `open` opens a task envelope again. */
-  replay(open: (envelope: Uint8Array) => Arrival | Promise<Arrival>, visit: (record: JournalRecord) => void): Promise<void>;
+  replay(
+    open: (envelope: Uint8Array) => Arrival | Promise<Arrival>,
+    visit: (record: JournalRecord) => void,
+  ): Promise<void>;
   /** Writes records; returns once those that must be durable are. @throws GcError `file.no_space` or `file.failed`. */
   keep(records: readonly JournalRecord[]): void;
   /** Whether it is time to `compact`. */
@@ -43,8 +46,7 @@ export function openJournal(dir: string): Journal {
   const ledger = openLedger(join(dir, "journal.log"));
   let compactAt = Math.max(compactAbove_bytes, ledger.bytes() * 2);
 
-  const scan = (visit: (record: Frameable) => void): void =>
-    ledger.replay((bytes) => visit(readRecord(bytes)));
+  const scan = (visit: (record: Frameable) => void): void => ledger.replay((bytes) => visit(readRecord(bytes)));
 
   return {
     async replay(open, visit) {
@@ -138,7 +140,9 @@ function readRecord(bytes: Uint8Array): Frameable {
     assert(record !== undefined, "a journal frame holds one record");
     return record;
   } catch (cause) {
-    throw new GcError("io", "journal.unreadable", `A record of the journal cannot be read: ${messageOf(cause)}`, { cause });
+    throw new GcError("io", "journal.unreadable", `A record of the journal cannot be read: ${messageOf(cause)}`, {
+      cause,
+    });
   }
 }
 

@@ -149,7 +149,11 @@ export class EndpointMemory {
     this.reportAgain(held, indices);
   }
 
-  private requeue(re: EnvelopeId, indices: readonly number[], why: "unstarted" | "interrupt" | "crash" | "retry"): void {
+  private requeue(
+    re: EnvelopeId,
+    indices: readonly number[],
+    why: "unstarted" | "interrupt" | "crash" | "retry",
+  ): void {
     const held = this.get(re);
     for (const index of indices) {
       held.step(index, phase.ready);

@@ -62,7 +62,8 @@ export class Conversations {
     else this.followers.delete(tid);
     const worker = held.workers[index];
     if ((held.phases[index] ?? 0) >= phase.finished) {
-      if (!message.stop) desk.effect({ t: "serve_output", asker, tid, attempt: held.attempts[index] ?? 0, follow: message });
+      if (!message.stop)
+        desk.effect({ t: "serve_output", asker, tid, attempt: held.attempts[index] ?? 0, follow: message });
     } else if (worker !== undefined) desk.effect({ t: "to_worker", worker, messages: [forWorker] });
   }
 
@@ -141,7 +142,13 @@ export function answerTasks(desk: Desk, self: Self, asker: Asker, ask: AskTasks)
 }
 
 /** How the endpoint is. */
-export function status(desk: Desk, self: Self, re: number, state: StatusAnswer["state"], unreported: number): StatusAnswer {
+export function status(
+  desk: Desk,
+  self: Self,
+  re: number,
+  state: StatusAnswer["state"],
+  unreported: number,
+): StatusAnswer {
   let running = 0;
   const workers: StatusAnswer["workers"] = [];
   for (const worker of desk.pool.workers.values()) {
@@ -170,11 +177,17 @@ export function status(desk: Desk, self: Self, re: number, state: StatusAnswer["
 /** Why an order is not carried out; undefined when it may be. */
 export function orderRefusal(self: Self, asker: Asker, order: Order): string | undefined {
   if (asker.user.id !== self.owner) return "Only the owner of the endpoint may do that";
-  if (order.boot !== self.boot) return "The order was meant for an earlier start of this endpoint; ask for its status first";
+  if (order.boot !== self.boot)
+    return "The order was meant for an earlier start of this endpoint; ask for its status first";
   return undefined;
 }
 
-function own_task(desk: Desk, asker: Asker, tid: TaskId, owner?: string): { held: HeldEnvelope; index: number } | undefined {
+function own_task(
+  desk: Desk,
+  asker: Asker,
+  tid: TaskId,
+  owner?: string,
+): { held: HeldEnvelope; index: number } | undefined {
   const held = desk.memory.held.get(envelopeOf(tid) as EnvelopeId);
   const index = indexOf(tid);
   if (held === undefined || !(index < held.count)) return undefined;
@@ -212,7 +225,8 @@ function standing(desk: Desk, held: HeldEnvelope, index: number): TaskStanding {
 
 function whyWaiting(desk: Desk, held: HeldEnvelope, index: number): { reason: string; hint?: string } {
   const { memory, pool } = desk;
-  if (memory.paused !== undefined) return { reason: `The endpoint is paused: ${memory.paused}`, hint: "gc endpoint resume NAME" };
+  if (memory.paused !== undefined)
+    return { reason: `The endpoint is paused: ${memory.paused}`, hint: "gc endpoint resume NAME" };
   const usable = [...pool.usable()];
   if (usable.length === 0) return { reason: "No worker is ready yet", hint: "gc endpoint status NAME" };
   const needs = held.spec(index).resources ?? {};

@@ -151,7 +151,10 @@ export class RelayDesk {
         bytes += deposit.bytes.byteLength;
       }
       const rid = this.rid++;
-      this.asked.set(rid, part.map(({ id }) => id));
+      this.asked.set(
+        rid,
+        part.map(({ id }) => id),
+      );
       link.send([{ t: "deposit", rid, bytes: part.map(({ bytes }) => bytes) } as Frameable]);
     }
     this.deposits = [];
@@ -210,21 +213,27 @@ export class RelayDesk {
       if (bytes === undefined) return;
       // A view of the frame would keep all of it in memory for as long as one envelope is held.
       const own = mail.seqs.length === 1 ? bytes : bytes.slice();
-      this.inOrder(() => this.courier.mail(seq, own), (event) => {
-        if (this.link === link) this.push(event);
-      });
+      this.inOrder(
+        () => this.courier.mail(seq, own),
+        (event) => {
+          if (this.link === link) this.push(event);
+        },
+      );
     });
   }
 
   private live(live: Live): void {
     const [bytes] = live.bytes;
     if (bytes === undefined) return;
-    this.inOrder(() => this.courier.live(live.session, bytes), (events) => {
-      for (const event of events) {
-        if (event.t === "live" && event.message.t === "ask_log") this.answerLog(event.asker, event.message);
-        else this.push(event);
-      }
-    });
+    this.inOrder(
+      () => this.courier.live(live.session, bytes),
+      (events) => {
+        for (const event of events) {
+          if (event.t === "live" && event.message.t === "ask_log") this.answerLog(event.asker, event.message);
+          else this.push(event);
+        }
+      },
+    );
   }
 
   private answerLog(asker: Asker, ask: AskLog): void {

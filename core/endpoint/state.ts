@@ -18,7 +18,17 @@ import type { JournalRecord } from "./journal_record.ts";
 import { EndpointMemory } from "./memory.ts";
 import { answerTasks, Conversations, orderRefusal, type Self, status } from "./questions.ts";
 import { Deposits, unreceipted } from "./reporting.ts";
-import { buryWorker, cancelRunning, hire, lease, leasedTo, missWorker, revoke, takeReport, welcomeWorker } from "./staff.ts";
+import {
+  buryWorker,
+  cancelRunning,
+  hire,
+  lease,
+  leasedTo,
+  missWorker,
+  revoke,
+  takeReport,
+  welcomeWorker,
+} from "./staff.ts";
 
 /** The room that the relay was told of may be off by so many tasks before it is told again. */
 const roomSlack = 1000;

@@ -2,9 +2,10 @@
  * Which waiting task goes to which worker. Pure: walks the ready queue against the pool and says what to lease. Order is
  * kept strictly within a priority: a large task at the head waits for room and nothing overtakes it, so it cannot starve.
  */
-import type { HeldEnvelope } from "./held_envelope.ts";
+
 import type { Resources } from "../schema/task.ts";
 import { phase } from "../task/lifecycle.ts";
+import type { HeldEnvelope } from "./held_envelope.ts";
 import type { Pool, PoolWorker } from "./pool.ts";
 import type { ReadyQueue, Verdict } from "./ready_queue.ts";
 
@@ -75,7 +76,8 @@ function fitsNow(worker: PoolWorker, needs: Resources): boolean {
   if (!couldEverRun(worker, needs)) return false;
   const cores = needs.cores ?? 1;
   if (cores === 1 && needs.gpus === undefined && needs.memory_mib === undefined) {
-    return worker.assigned.size < worker.slots + worker.prefetch;
+    const ahead = worker.prefetch;
+    return worker.assigned.size < worker.slots + ahead && worker.used.cores < worker.total.cores + ahead;
   }
   return (
     worker.assigned.size < worker.slots &&

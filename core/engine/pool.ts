@@ -2,10 +2,11 @@
  * The workers of an endpoint as its engine sees them: who answers, what fits, what each of them has. Volatile: after a
  * restart it is filled again by what the workers say of themselves.
  */
-import type { HeldEnvelope } from "./held_envelope.ts";
-import type { Ready } from "../schema/worker_message.ts";
+
 import type { Resources } from "../schema/task.ts";
+import type { Ready } from "../schema/worker_message.ts";
 import type { TaskId } from "../task/id.ts";
+import type { HeldEnvelope } from "./held_envelope.ts";
 
 /** One task that was given to a worker. */
 export interface Assignment {
