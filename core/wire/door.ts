@@ -26,11 +26,16 @@ export class Door {
   #unproved = 0;
   readonly #sources = new Map<string, Source>();
 
+  /** How many addresses it remembers. */
+  get remembered(): number {
+    return this.#sources.size;
+  }
+
   /** Seconds to wait, or undefined: come in, and end with `proved`, `failed` or `left`. */
   knock(source: string | undefined, now_ms: number): number | undefined {
     if (this.#unproved >= unprovedMax) return 1;
     if (source !== undefined) {
-      const known = this.#sources.get(source) ?? { unproved: 0, until_ms: now_ms };
+      const known = this.#sources.get(source) ?? { unproved: 0, until_ms: 0 };
       if (known.until_ms - now_ms > penaltyFelt_ms) return (known.until_ms - now_ms - penaltyFelt_ms) / 1000;
       if (known.unproved >= unprovedPerSourceMax) return 1;
       known.unproved += 1;
@@ -49,7 +54,7 @@ export class Door {
   failed(source: string | undefined, now_ms: number): void {
     this.left(source);
     if (source === undefined) return;
-    const known = this.#sources.get(source) ?? { unproved: 0, until_ms: now_ms };
+    const known = this.#sources.get(source) ?? { unproved: 0, until_ms: 0 };
     known.until_ms = Math.min(now_ms + penaltyMax_ms, Math.max(now_ms, known.until_ms) + penalty_ms);
     this.#remember(source, known);
   }
@@ -61,6 +66,7 @@ export class Door {
     const known = this.#sources.get(source);
     if (known === undefined) return;
     known.unproved -= 1;
+    if (known.unproved <= 0 && known.until_ms === 0) this.#sources.delete(source);
   }
 
   #remember(source: string, known: Source): void {
