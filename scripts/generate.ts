@@ -28,6 +28,12 @@ export function validatorsAreStale(): boolean {
   });
 }
 
+/** A schema of the list; whatever else is in it is for ajv to read. */
+interface NamedSchema {
+  readonly $id: string;
+  readonly [keyword: string]: unknown;
+}
+
 /**
  * The text of `validators.js` for these schemas.
  *
@@ -36,7 +42,7 @@ export function validatorsAreStale(): boolean {
  * - Only the first problem is reported: looking for all of them is work that a hostile sender could ask for.
  * - A union is decided by its discriminator alone, so a problem is one of the branch that was meant.
  */
-export async function validatorsText(schemas: readonly { readonly $id: string }[]): Promise<string> {
+export async function validatorsText(schemas: readonly NamedSchema[]): Promise<string> {
   const { default: Ajv } = await import("ajv");
   const { default: standaloneCode } = await import("ajv/dist/standalone/index.js");
   const ajv = new Ajv({

@@ -5,8 +5,8 @@
  */
 import type { BunPlugin } from "bun";
 
-const plantedCall = /\bplanted\(\s*"[^"\n]*"\s*\)/g;
-const crashPointCall = /\bcrashPoint\(\s*"[^"\n]*"\s*\)/g;
+const plantedCall = /\bplanted\(\s*"[^"\n]*"\s*,?\s*\)/g;
+const crashPointCall = /\bcrashPoint\(\s*"[^"\n]*"\s*,?\s*\)/g;
 
 /** `source` without the calls: `planted("x")` becomes `false`, `crashPoint("x")` becomes `void 0`. */
 export function withoutPlanted(source: string): string {

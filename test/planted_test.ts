@@ -1,0 +1,61 @@
+import { describe, expect, test } from "bun:test";
+import { join } from "node:path";
+import { atCrashPoints, crashPoint, isTestBuild, plant, planted } from "../core/planted.ts";
+
+const module = join(import.meta.dir, "../core/planted.ts");
+
+/** Runs `lines` in a process of its own with these switches. */
+async function run(
+  lines: string,
+  env: { [name: string]: string },
+): Promise<{ stdout: string; signal: NodeJS.Signals | number | null }> {
+  const code = `import { crashPoint, planted } from ${JSON.stringify(module)};\n${lines}`;
+  const child = Bun.spawn([process.execPath, "-e", code], { env: { ...process.env, ...env }, stderr: "inherit" });
+  const stdout = await new Response(child.stdout).text();
+  await child.exited;
+  return { stdout, signal: child.signalCode };
+}
+
+test("sources that run without a build are a test build", () => {
+  expect(isTestBuild).toBe(true);
+});
+
+describe("planted()", () => {
+  test("is false unless the bug was switched on", () => {
+    expect(planted("noIdem")).toBe(false);
+    const undo = plant("noIdem", "noAdopt");
+    expect([planted("noIdem"), planted("noAdopt"), planted("deleteOnSend")]).toEqual([true, true, false]);
+    undo();
+    expect(planted("noIdem")).toBe(false);
+  });
+
+  test("reads the names in GC_PLANTED", async () => {
+    const lines = 'console.log(planted("noIdem"), planted("noAdopt"), planted("deleteOnSend"));';
+    expect((await run(lines, { GC_PLANTED: "noIdem,deleteOnSend" })).stdout).toBe("true false true\n");
+  });
+});
+
+describe("crashPoint()", () => {
+  const lines = 'for (const n of [1, 2, 3]) { console.log(n); crashPoint("a.before_b"); } console.log("end");';
+
+  test("does nothing unless it is named", async () => {
+    expect(await run(lines, { GC_CRASH_POINT: "a.after_b" })).toEqual({ stdout: "1\n2\n3\nend\n", signal: null });
+  });
+
+  test("kills the process when it is named", async () => {
+    expect(await run(lines, { GC_CRASH_POINT: "a.before_b" })).toEqual({ stdout: "1\n", signal: "SIGKILL" });
+  });
+
+  test("lets as many passages go by as were asked for", async () => {
+    expect(await run(lines, { GC_CRASH_POINT: "a.before_b:3" })).toEqual({ stdout: "1\n2\n3\n", signal: "SIGKILL" });
+  });
+
+  test("tells a simulation instead of dying", () => {
+    const visited: string[] = [];
+    const undo = atCrashPoints((name) => visited.push(name));
+    crashPoint("a.before_b");
+    undo();
+    crashPoint("a.after_b");
+    expect(visited).toEqual(["a.before_b"]);
+  });
+});
