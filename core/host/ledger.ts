@@ -5,7 +5,7 @@
  *     record   u32le length | u32le crc32 | bytes
  *     mark     u32le 0xffffffff | u32le crc32 | "gc-sync\0" | u64le own offset
  *
- * Each sync begins with a mark, which says that all before it is on stable storage. So a bad record with a mark behind
+ * The first write after a sync begins with a mark, which says that all before it is on stable storage. So a bad record with a mark behind
  * it is damage, and one without is the torn end of a write that nobody was told about: that is cut off.
  */
 import * as fs from "node:fs";
@@ -23,7 +23,12 @@ export interface Ledger {
   /** Queues a record of 1 byte to 64 MiB; it is neither written nor safe before `sync`. Do not change it until then. */
   append(record: Uint8Array): void;
   /**
-   * Writes what was appended and waits until it is on stable storage. When it throws, nothing is lost: the records stay
+   * Hands what was appended to the operating system: it outlives this process, but not a power cut.
+   * @throws GcError as `sync` does.
+   */
+  write(): void;
+  /**
+   * Writes what was appended and waits until all of the file is on stable storage. When it throws, nothing is lost: the records stay
    * queued and the next call writes them again.
    * @throws GcError `file.no_space` or `file.failed`.
    */
@@ -74,6 +79,39 @@ export function openLedger(path: string): Ledger {
 
   let pending: Uint8Array[] = [];
   let pendingBytes = 0;
+  /** Written, not synced: kept, because a failed fdatasync may have dropped the pages and calls the next one clean. */
+  let unsynced: Buffer[] = [];
+  let written = durable;
+  let suspect = false;
+
+  const write = (): void => {
+    if (pending.length === 0) return;
+    const batch = packBatch(pending, pendingBytes, written, written === durable);
+    try {
+      writeAll(fd, batch, written);
+    } catch (cause) {
+      throw fileError("write", path, cause);
+    }
+    written += batch.byteLength;
+    unsynced.push(batch);
+    pending = [];
+    pendingBytes = 0;
+  };
+
+  const sync = (): void => {
+    write();
+    if (written === durable) return;
+    try {
+      if (suspect) writeAll(fd, Buffer.concat(unsynced), durable);
+      suspect = true;
+      fs.fdatasyncSync(fd);
+    } catch (cause) {
+      throw fileError("sync", path, cause);
+    }
+    suspect = false;
+    durable = written;
+    unsynced = [];
+  };
 
   return {
     torn_bytes,
@@ -85,25 +123,17 @@ export function openLedger(path: string): Ledger {
       pending.push(record);
       pendingBytes += headBytes + record.byteLength;
     },
-    sync() {
-      if (pending.length === 0) return;
-      const batch = packBatch(pending, pendingBytes, durable);
-      try {
-        writeAll(fd, batch, durable);
-        fs.fdatasyncSync(fd);
-      } catch (cause) {
-        throw fileError("write", path, cause);
-      }
-      durable += batch.byteLength;
-      pending = [];
-      pendingBytes = 0;
-    },
-    bytes: () => durable + pendingBytes,
+    write,
+    sync,
+    bytes: () => written + pendingBytes,
     replaceWith(records) {
       const next = writeBeside(path, records);
       fs.closeSync(fd);
       fd = next.fd;
       durable = next.bytes;
+      written = durable;
+      unsynced = [];
+      suspect = false;
       pending = [];
       pendingBytes = 0;
     },
@@ -133,13 +163,15 @@ export function readLedger(path: string, visit: (record: Uint8Array) => void): v
   }
 }
 
-function packBatch(records: readonly Uint8Array[], recordBytes: number, offset: number): Buffer {
-  const batch = Buffer.allocUnsafe(markBytes + recordBytes);
-  batch.writeUInt32LE(markLength, 0);
-  markMagic.copy(batch, headBytes);
-  batch.writeBigUInt64LE(BigInt(offset), headBytes + markMagic.byteLength);
-  batch.writeUInt32LE(Bun.hash.crc32(batch.subarray(headBytes, markBytes)), 4);
-  let at = markBytes;
+function packBatch(records: readonly Uint8Array[], recordBytes: number, offset: number, marked: boolean): Buffer {
+  const batch = Buffer.allocUnsafe((marked ? markBytes : 0) + recordBytes);
+  if (marked) {
+    batch.writeUInt32LE(markLength, 0);
+    markMagic.copy(batch, headBytes);
+    batch.writeBigUInt64LE(BigInt(offset), headBytes + markMagic.byteLength);
+    batch.writeUInt32LE(Bun.hash.crc32(batch.subarray(headBytes, markBytes)), 4);
+  }
+  let at = marked ? markBytes : 0;
   for (const record of records) {
     batch.writeUInt32LE(record.byteLength, at);
     batch.writeUInt32LE(Bun.hash.crc32(record), at + 4);
@@ -158,7 +190,7 @@ function writeBeside(path: string, records: Iterable<Uint8Array>): { fd: number;
     let group: Uint8Array[] = [];
     let groupBytes = 0;
     const flush = (): void => {
-      const batch = packBatch(group, groupBytes, bytes);
+      const batch = packBatch(group, groupBytes, bytes, bytes === 0);
       writeAll(fd as number, batch, bytes);
       bytes += batch.byteLength;
       group = [];

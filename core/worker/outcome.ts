@@ -1,0 +1,123 @@
+/**
+ * How a task ended, in the words and numbers that its user sees: its own code; 128+N for signal N; 124 for the walltime;
+ * 125 when gc itself could not; 126 cannot execute; 127 not found (ecosystem.md §1.5). The first cause wins: a task
+ * that was ended for its walltime is never `signal`, even if it then exits with 0.
+ */
+import { constants } from "node:os";
+import { messageOf, systemCode } from "../errors.ts";
+import type { Outcome, Output, Result } from "../schema/result.ts";
+import type { Ending, Exit, HeldAttempt } from "./attempt.ts";
+import type { Harvest } from "./decision.ts";
+
+/** What is needed to tell how a task ended. */
+export interface HowItEnded {
+  exit: Exit;
+  ending: Ending | undefined;
+  walltime_s: number | undefined;
+  /** The kernel killed something for want of memory while the task ran. */
+  out_of_memory: boolean;
+}
+
+/** The outcome of a task that ran. */
+export function outcomeOf(how: HowItEnded): Outcome {
+  const { exit, ending } = how;
+  if (ending !== undefined) return endedByUs(ending, how.walltime_s);
+  if (exit.signal !== null) return endedBySignal(exit.signal, how.out_of_memory);
+  const code = exit.code ?? 125;
+  return { class: code === 0 ? "ok" : "fail", cause: "exit", exit_code: code };
+}
+
+/** The outcome of a task that gc ended, or that never started because gc was told so. */
+export function endedByUs(ending: Ending, walltime_s?: number): Outcome {
+  switch (ending.cause) {
+    case "walltime":
+      return {
+        class: "fail",
+        cause: "walltime",
+        exit_code: 124,
+        reason: `It ran longer than its walltime of ${walltime_s ?? 0} s and was ended`,
+      };
+    case "cancel":
+      return { class: "cancelled", cause: "cancel", exit_code: 128 + signalNumber(ending.signal), reason: "Cancelled" };
+    case "interrupt":
+      return { class: "lost", cause: "lost", exit_code: 125, reason: "Its worker was told to stop" };
+  }
+}
+
+/** Number of a signal on this machine; 0 for a name that it does not know. */
+export function signalNumber(name: string): number {
+  return (constants.signals as { [name: string]: number })[name] ?? 0;
+}
+
+function endedBySignal(signal: string, out_of_memory: boolean): Outcome {
+  const exit_code = Math.min(128 + signalNumber(signal), 255);
+  if (signal === "SIGKILL" && out_of_memory) {
+    const reason = "The machine ran out of memory and the kernel killed it; ask for more memory (memory_mib)";
+    return { class: "fail", cause: "memory", exit_code, signal, reason };
+  }
+  return { class: "fail", cause: "signal", exit_code, signal };
+}
+
+/** Where a start failed, beyond what the error says. */
+export interface StartTrouble {
+  error: unknown;
+  command: string;
+  /** The directory to run in is not one, or not there, or closed to us; as the end of a sentence. */
+  cwd_trouble: string | undefined;
+}
+
+/** The outcome of a task whose process could not be made. Never an error of the user's program. */
+export function couldNotStart(trouble: StartTrouble): Outcome {
+  const { command, cwd_trouble } = trouble;
+  const code = systemCode(trouble.error);
+  const spawn = (exit_code: number, reason: string): Outcome => ({ class: "fail", cause: "spawn", exit_code, reason });
+  if (cwd_trouble !== undefined) return spawn(125, cwd_trouble);
+  switch (code) {
+    case "ENOENT":
+      if (!command.includes("/")) return spawn(127, `The command "${command}" was not found in PATH`);
+      return spawn(127, `The file "${command}" does not exist, or the interpreter in its first line does not`);
+    case "EACCES":
+    case "EPERM":
+      return spawn(126, `The file "${command}" may not be executed`);
+    case "ENOEXEC":
+      return spawn(126, `The file "${command}" is not a program for this machine`);
+    case "E2BIG":
+      return spawn(126, "The command line and the environment together are too long for this machine");
+    case "ENOSPC":
+    case "EDQUOT":
+    case "EFBIG":
+    case "EROFS":
+      return notStored(trouble.error);
+    default:
+      return spawn(126, `The command "${command}" could not be started: ${messageOf(trouble.error)}`);
+  }
+}
+
+/** The outcome of a task that could not even get its files: no room, no permission, too many open files. */
+export function notStored(error: unknown): Outcome {
+  return { class: "fail", cause: "storage", exit_code: 125, reason: `It could not be set up: ${messageOf(error)}` };
+}
+
+const nothing: Output = Object.freeze({ total: 0, kept: 0 });
+
+/** The result of `attempt`: its outcome, and what there was to harvest if it ran. */
+export function resultOf(
+  attempt: Pick<HeldAttempt, "attempt" | "started_ms">,
+  outcome: Outcome,
+  harvest: Harvest | undefined,
+  ended_ms: number,
+  host: string,
+): Result {
+  const result: Result = {
+    outcome,
+    stdout: harvest?.stdout ?? nothing,
+    stderr: harvest?.stderr ?? nothing,
+    attempt: attempt.attempt,
+    started_ms: attempt.started_ms,
+    ended_ms,
+    host,
+  };
+  if (harvest?.cpu_ms !== undefined) result.cpu_ms = harvest.cpu_ms;
+  if (harvest?.rss_max_kib !== undefined) result.rss_max_kib = harvest.rss_max_kib;
+  return result;
+}

@@ -1,0 +1,416 @@
+/**
+ * What a worker decides: which task starts when, what ends it, and what the endpoint is told. It never touches a
+ * process or a file; `daemon.ts` does, and brings back what happened as events. The promises kept here:
+ *
+ * - The same (tid, attempt) never runs twice, however often its message comes.
+ * - The first cause wins: what ended a task decides its outcome, whatever comes later.
+ * - A result is stored before it is told, and kept until the endpoint acknowledges it (`unacknowledged.ts`).
+ */
+import { assert, unreachable } from "../assert.ts";
+import type { Decision, Part } from "../host/turn.ts";
+import { planted } from "../planted.ts";
+import type { Outcome, Result } from "../schema/result.ts";
+import type { Resources, TaskSpec } from "../schema/task.ts";
+import type { Follow, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
+import { type AttemptKey, type Ending, type Exit, type FinishedAttempt, type HeldAttempt, keyOf } from "./attempt.ts";
+import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
+import { end, late, mainEnded } from "./ending.ts";
+import { Followers, type OutputSizes } from "./followers.ts";
+import { endedByUs, outcomeOf, resultOf } from "./outcome.ts";
+import { needsOf, Slots } from "./slots.ts";
+import { takeInput } from "./typed_input.ts";
+import { Unacknowledged } from "./unacknowledged.ts";
+import { Deadlines } from "./walltime.ts";
+
+type Out = Decision<WorkerRecord, WorkerEffect>;
+
+/** What a worker knows about itself from the start. */
+export interface WorkerFacts {
+  host: string;
+  pid: number;
+  slots: number;
+  prefetch: number;
+  resources: Resources;
+}
+
+export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerEffect>, "decide"> {
+  readonly #facts: WorkerFacts;
+  readonly #slots: Slots;
+  readonly #held = new Map<AttemptKey, HeldAttempt>();
+  readonly #results: Unacknowledged;
+  /** In the order of arrival; what is before `#head`, or is over by now, does not count. */
+  #queue: HeldAttempt[] = [];
+  #head = 0;
+  /** Newest attempt of tasks that came here more than once. */
+  readonly #newest = new Map<string, AttemptKey>();
+  readonly #followers = new Followers();
+  readonly #deadlines = new Deadlines();
+  #stopping = false;
+  /** Nobody will acknowledge: leave once nothing runs. */
+  #deserted = false;
+  #left = false;
+
+  /** `finished`: results from an earlier life of this worker that may not have been acknowledged. */
+  constructor(facts: WorkerFacts, finished: readonly FinishedAttempt[] = []) {
+    this.#facts = facts;
+    this.#slots = new Slots(facts.slots, facts.resources);
+    this.#results = new Unacknowledged(finished);
+  }
+
+  decide(event: WorkerEvent, out: Out): void {
+    switch (event.t) {
+      case "up":
+        return this.#introduce(out);
+      case "down":
+        for (const key of this.#followers.clear()) out.effects.push({ t: "watch", key, on: false });
+        return;
+      case "messages":
+        for (const message of event.messages) this.#hear(message, event.now, out);
+        return this.#proceed(out);
+      case "started":
+        return this.#started(event.key, event.now, out);
+      case "not_started":
+        return this.#notStarted(event.key, event.outcome, event.now, out);
+      case "start_held":
+        return this.#startHeld(event.key, out);
+      case "exited":
+        return this.#exited(event.key, event.exit, event.now, out);
+      case "ended":
+        return this.#ended(event.key, event.exit, event.harvest, event.now, out);
+      case "grown":
+        return this.#grown(event.key, event.stdout, event.stderr, out);
+      case "input_taken":
+        return this.#inputTaken(event.key, event.offset, event.closed, out);
+      case "tick":
+        return this.#tick(event.now, out);
+      case "flush":
+        this.#results.gathered(out);
+        return this.#leaveIfDone(out);
+      case "unsafe":
+        this.#left = false;
+        return this.#results.unsafe(event.finished, out);
+      case "storage_works":
+        this.#results.storage_works = true;
+        return this.#proceed(out);
+      case "leave":
+        this.#deserted = true;
+        return this.#stop(event.how, event.now, out);
+      default:
+        return unreachable(event);
+    }
+  }
+
+  /** Whether anything is queued or runs here. For logs and tests. */
+  get busy(): boolean {
+    return this.#held.size > 0;
+  }
+
+  #hear(message: ToWorker, now: Now, out: Out): void {
+    switch (message.t) {
+      case "run":
+        return this.#enqueue(message, now);
+      case "result_ack":
+        for (const { tid, attempt } of message.done) this.#acknowledge(tid, attempt, out);
+        return;
+      case "cancel":
+        return this.#cancel(message, now, out);
+      case "signal":
+        return this.#signal(message, out);
+      case "follow":
+        return this.#follow(message, out);
+      case "input": {
+        const attempt = this.#held.get(this.#newestOf(message.tid));
+        return takeInput(attempt, message, out.effects);
+      }
+      case "resize":
+        return this.#resize(message, out);
+      case "stop":
+        return this.#stop(message.how, now, out);
+      default:
+        return unreachable(message);
+    }
+  }
+
+  // ── Taking and starting ──────────────────────────────────────────────────────────────────────────────────────────
+
+  #enqueue(message: Run, now: Now): void {
+    for (const { base, tasks } of message.lots) {
+      for (const { tid, attempt, over } of tasks) {
+        const key = keyOf(tid, attempt);
+        if (this.#known(key) && !planted("workerNoDedupe")) continue;
+        if (attempt > 1) this.#newest.set(tid, key);
+        this.#admit(key, tid, attempt, over === undefined ? base : { ...base, ...over }, now);
+      }
+    }
+  }
+
+  /** Whether this attempt came before; if it is over, its result seems to be missing and is told again. */
+  #known(key: AttemptKey): boolean {
+    if (this.#held.has(key) || this.#results.wasAcknowledged(key)) return true;
+    const finished = this.#results.get(key);
+    if (finished !== undefined) this.#results.tellAgain(finished);
+    return finished !== undefined;
+  }
+
+  #admit(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, now: Now): void {
+    const held: HeldAttempt = {
+      key,
+      tid,
+      attempt,
+      spec,
+      needs: needsOf(spec.resources),
+      phase: "queued",
+      started_ms: now.wall_ms,
+      ending: undefined,
+      exit: undefined,
+      next: undefined,
+      input_at: 0,
+      input_taken: 0,
+      stdout_bytes: 0,
+      stderr_bytes: 0,
+    };
+    this.#held.set(key, held);
+    if (this.#stopping) return this.#endQueued(held, endedByUs({ cause: "interrupt", signal: "SIGTERM" }), now);
+    const why = this.#slots.impossible(held.needs);
+    if (why !== undefined) {
+      const reason = `It can never run here: ${why}`;
+      return this.#endQueued(held, { class: "fail", cause: "refused", exit_code: 125, reason }, now);
+    }
+    this.#queue.push(held);
+  }
+
+  /** Starts what fits, in the order it came, and tells what there is to tell. Ends every event that may allow either. */
+  #proceed(out: Out): void {
+    while (this.#head < this.#queue.length && this.#results.storage_works) {
+      const next = this.#queue[this.#head] as HeldAttempt;
+      if (next.phase === "queued") {
+        if (!this.#slots.fits(next.needs)) break;
+        this.#start(next, out);
+      }
+      this.#head++;
+    }
+    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
+      this.#queue = this.#queue.slice(this.#head);
+      this.#head = 0;
+    }
+    this.#results.tell(this.#head < this.#queue.length, out);
+    this.#rearm(out);
+    this.#leaveIfDone(out);
+  }
+
+  #start(held: HeldAttempt, out: Out): void {
+    const { key, tid, attempt, spec } = held;
+    this.#slots.take(held.needs);
+    held.phase = "running";
+    out.records.push({ t: "started", tid, attempt, sync: spec.on_lost === "fail" });
+    out.effects.push({ t: "start", key, tid, attempt, spec });
+    if (this.#followers.has(key)) out.effects.push({ t: "watch", key, on: true });
+  }
+
+  #started(key: AttemptKey, now: Now, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined || held.phase !== "running") return;
+    held.started_ms = now.wall_ms;
+    this.#results.started(held, out);
+    const { walltime_s } = held.spec;
+    if (walltime_s !== undefined && held.ending === undefined) {
+      this.#deadlines.set(held, "walltime", now.mono_ms + walltime_s * 1000);
+    }
+    this.#rearm(out);
+  }
+
+  #notStarted(key: AttemptKey, outcome: Outcome, now: Now, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined || held.phase !== "running") return;
+    this.#slots.give(held.needs);
+    this.#finish(held, resultOf(held, outcome, undefined, now.wall_ms, this.#facts.host), out);
+    this.#proceed(out);
+  }
+
+  #startHeld(key: AttemptKey, out: Out): void {
+    const held = this.#held.get(key);
+    if (held !== undefined && held.phase === "running") {
+      this.#slots.give(held.needs);
+      held.phase = "queued";
+      this.#queue = [held, ...this.#queue.slice(this.#head)];
+      this.#head = 0;
+    }
+    this.#results.unsafe([], out);
+  }
+
+  // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #cancel(message: WorkerCancel, now: Now, out: Out): void {
+    const key = keyOf(message.tid, message.attempt);
+    const held = this.#held.get(key);
+    const ending: Ending = { cause: message.cause, signal: message.signal ?? "SIGTERM" };
+    if (held === undefined) {
+      const finished = this.#results.get(key);
+      if (finished !== undefined) this.#results.tellAgain(finished);
+      return;
+    }
+    if (held.phase === "queued") return this.#endQueued(held, endedByUs(ending), now);
+    end(held, ending, this.#deadlines, now, out.effects);
+  }
+
+  #endQueued(held: HeldAttempt, outcome: Outcome, now: Now): void {
+    held.phase = "over";
+    const result = resultOf(held, outcome, undefined, now.wall_ms, this.#facts.host);
+    this.#keep(held, { ...result, attempt: 0 });
+  }
+
+  #exited(key: AttemptKey, exit: Exit, now: Now, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined || held.phase !== "running") return;
+    mainEnded(held, exit, this.#deadlines, now);
+    this.#rearm(out);
+  }
+
+  #ended(key: AttemptKey, exit: Exit, harvest: Harvest, now: Now, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined || held.phase === "queued" || held.phase === "over") return;
+    this.#slots.give(held.needs);
+    const outcome = outcomeOf({
+      exit: held.exit ?? exit,
+      ending: held.ending,
+      walltime_s: held.spec.walltime_s,
+      out_of_memory: harvest.out_of_memory === true,
+    });
+    if (harvest.trouble !== undefined) outcome.reason = joined(outcome.reason, harvest.trouble);
+    this.#finish(held, resultOf(held, outcome, harvest, now.wall_ms, this.#facts.host), out);
+    this.#proceed(out);
+  }
+
+  #tick(now: Now, out: Out): void {
+    for (const key of this.#deadlines.due(now.mono_ms)) {
+      const held = this.#held.get(key);
+      assert(held !== undefined, "Only an attempt that is held has a deadline");
+      late(held, this.#deadlines, now, out.effects);
+    }
+    this.#rearm(out);
+  }
+
+  #finish(held: HeldAttempt, result: Result, out: Out): void {
+    this.#deadlines.clear(held);
+    held.phase = "over";
+    this.#keep(held, result);
+    if (!this.#followers.has(held.key)) return;
+    out.effects.push({ t: "watch", key: held.key, on: false });
+    this.#pump(held.key, out);
+  }
+
+  #keep(held: HeldAttempt, result: Result): void {
+    this.#held.delete(held.key);
+    this.#results.add(held.key, { tid: held.tid, attempt: held.attempt, result });
+  }
+
+  // ── Telling ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #introduce(out: Out): void {
+    const { host, pid, slots, prefetch, resources } = this.#facts;
+    const held = [...this.#held.values()].map(({ tid, attempt, phase }) => {
+      return { tid, attempt, phase: phase === "queued" ? ("queued" as const) : ("running" as const) };
+    });
+    const over = [...this.#results.values()].map(({ tid, attempt }) => ({ tid, attempt, phase: "finished" as const }));
+    const holding = [...held, ...over];
+    out.effects.push({ t: "send", messages: [{ t: "ready", host, pid, slots, prefetch, resources, holding }] });
+    this.#results.tellAllAgain();
+    this.#results.flush(out);
+  }
+
+  #acknowledge(tid: string, attempt: number, out: Out): void {
+    const finished = this.#results.acknowledge(tid, attempt);
+    if (finished === undefined) return;
+    if (attempt > 1 && this.#newest.get(tid) === keyOf(tid, attempt)) this.#newest.delete(tid);
+    out.effects.push({ t: "forget", tid, attempt, failed: finished.result.outcome.class !== "ok" });
+  }
+
+  // ── While it runs ────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #newestOf(tid: string): AttemptKey {
+    return this.#newest.get(tid) ?? tid;
+  }
+
+  #signal(message: WorkerSignal, out: Out): void {
+    const held = this.#held.get(this.#newestOf(message.tid));
+    if (held?.phase !== "running") return;
+    out.effects.push({ t: "signal", key: held.key, signal: message.signal, scope: "group" });
+  }
+
+  #resize(message: Resize, out: Out): void {
+    const held = this.#held.get(this.#newestOf(message.tid));
+    if (held?.phase !== "running" || held.spec.tty === undefined) return;
+    const { columns, rows } = message;
+    out.effects.push({ t: "resize", key: held.key, columns, rows });
+  }
+
+  #follow(message: Follow, out: Out): void {
+    const key = this.#newestOf(message.tid);
+    const before = this.#followers.has(key);
+    this.#followers.follow(key, message);
+    const after = this.#followers.has(key);
+    const held = this.#held.get(key);
+    if (before !== after && held !== undefined && held.phase !== "queued") {
+      out.effects.push({ t: "watch", key, on: after });
+    }
+    this.#pump(key, out);
+  }
+
+  #grown(key: AttemptKey, stdout: number, stderr: number, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    held.stdout_bytes = stdout;
+    held.stderr_bytes = stderr;
+    this.#pump(key, out);
+  }
+
+  #pump(key: AttemptKey, out: Out): void {
+    if (!this.#followers.has(key)) return;
+    const held = this.#held.get(key);
+    const result = this.#results.get(key)?.result;
+    this.#followers.pump(key, sizesOf(held, result), (order) => {
+      const output = result?.[order.stream];
+      out.effects.push({ t: "chunk", order, held: output?.kept === output?.total ? output : undefined });
+    });
+  }
+
+  #inputTaken(key: AttemptKey, offset: number, closed: boolean, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined) return;
+    held.input_taken = offset;
+    out.effects.push({ t: "send", messages: [{ t: "input_ack", tid: held.tid, offset, closed }] });
+  }
+
+  // ── Leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
+
+  #stop(how: "drain" | "now", now: Now, out: Out): void {
+    this.#stopping = true;
+    const ending: Ending = { cause: "interrupt", signal: "SIGTERM" };
+    for (const held of [...this.#held.values()]) {
+      if (held.phase === "queued") this.#endQueued(held, endedByUs(ending), now);
+      else if (how === "now") end(held, ending, this.#deadlines, now, out.effects);
+    }
+    this.#proceed(out);
+  }
+
+  #leaveIfDone(out: Out): void {
+    if (!this.#stopping || this.#left || this.#held.size > 0 || !this.#results.allTold) return;
+    if (!this.#results.none && !this.#deserted) return;
+    this.#left = true;
+    out.effects.push({ t: "exit" });
+  }
+
+  #rearm(out: Out): void {
+    const at_ms = this.#deadlines.rearm();
+    if (at_ms !== undefined) out.effects.push({ t: "wake", at_ms });
+  }
+}
+
+function sizesOf(held: HeldAttempt | undefined, result: Result | undefined): OutputSizes {
+  if (held !== undefined) return { stdout: held.stdout_bytes, stderr: held.stderr_bytes, over: false };
+  return { stdout: result?.stdout.total ?? 0, stderr: result?.stderr.total ?? 0, over: true };
+}
+
+function joined(reason: string | undefined, more: string): string {
+  return reason === undefined ? more : `${reason}; ${more}`;
+}

@@ -1,0 +1,152 @@
+/**
+ * Results from the moment they are known until the endpoint acknowledges them: stored before they are told, told again
+ * on every new link, forgotten one by one. Results are gathered for a moment while more work waits (performance.md R1),
+ * so that one fdatasync serves many; when nothing waits they go at once.
+ */
+import type { Decision } from "../host/turn.ts";
+import { gather_ms } from "../limits.ts";
+import { planted } from "../planted.ts";
+import { type AttemptKey, type FinishedAttempt, type HeldAttempt, keyOf } from "./attempt.ts";
+import type { WorkerEffect, WorkerRecord } from "./decision.ts";
+
+type Out = Decision<WorkerRecord, WorkerEffect>;
+
+/** Attempts that were acknowledged and are still recognised if they come again. */
+const rememberedMax = 20_000;
+/** While nothing can be stored, it is tried again after this time. */
+const storageRetry_ms = 1_000;
+/** Estimated size of one report at most, far below the largest frame. */
+const reportBytesMax = 4 * 1024 * 1024;
+
+export class Unacknowledged {
+  readonly #finished = new Map<AttemptKey, FinishedAttempt>();
+  readonly #acknowledged = new Set<AttemptKey>();
+  /** Neither stored nor told. */
+  #fresh: FinishedAttempt[] = [];
+  /** Stored, or queued to be, and to be told again. */
+  #again: FinishedAttempt[] = [];
+  #starts: HeldAttempt[] = [];
+  #gathering = false;
+  storage_works = true;
+
+  /** `stored`: results of an earlier life, in the spool. */
+  constructor(stored: readonly FinishedAttempt[]) {
+    for (const item of stored) this.#finished.set(keyOf(item.tid, item.attempt), item);
+  }
+
+  get(key: AttemptKey): FinishedAttempt | undefined {
+    return this.#finished.get(key);
+  }
+
+  wasAcknowledged(key: AttemptKey): boolean {
+    return this.#acknowledged.has(key);
+  }
+
+  /** Whether no result is left, stored or not. */
+  get none(): boolean {
+    return this.#finished.size === 0;
+  }
+
+  /** Whether every result was stored and told at least once. */
+  get allTold(): boolean {
+    return this.#fresh.length === 0 && this.#again.length === 0;
+  }
+
+  values(): IterableIterator<FinishedAttempt> {
+    return this.#finished.values();
+  }
+
+  add(key: AttemptKey, item: FinishedAttempt): void {
+    this.#finished.set(key, item);
+    this.#fresh.push(item);
+  }
+
+  /** A task has started; told with the next report, unless it is over by then. */
+  started(held: HeldAttempt, out: Out): void {
+    this.#starts.push(held);
+    this.#gather(gather_ms, out);
+  }
+
+  /** The endpoint seems not to have got this one. */
+  tellAgain(item: FinishedAttempt): void {
+    this.#again.push(item);
+  }
+
+  /** A new link: whatever is not acknowledged is told again. */
+  tellAllAgain(): void {
+    if (planted("workerFireOnce")) return;
+    const fresh = new Set(this.#fresh);
+    this.#again = [...this.#finished.values()].filter((item) => !fresh.has(item));
+  }
+
+  /** Tells what there is: at once, or in a moment if `more_waits`. */
+  tell(more_waits: boolean, out: Out): void {
+    if (this.allTold) return;
+    if (!this.storage_works) this.#gather(storageRetry_ms, out);
+    else if (more_waits) this.#gather(gather_ms, out);
+    else this.flush(out);
+  }
+
+  /** The moment is over. */
+  gathered(out: Out): void {
+    this.#gathering = false;
+    this.flush(out);
+  }
+
+  flush(out: Out): void {
+    const started = this.#starts.filter(({ phase }) => phase !== "over").map(({ tid, attempt }) => ({ tid, attempt }));
+    const fresh = this.#fresh;
+    const all = this.#again.length === 0 ? fresh : [...this.#again, ...fresh];
+    this.#starts = [];
+    this.#fresh = [];
+    this.#again = [];
+    for (const finished of portions(fresh)) out.records.push({ t: "finished", finished });
+    if (started.length > 0) out.effects.push({ t: "report", started, finished: [] });
+    for (const finished of portions(all)) out.effects.push({ t: "report", started: [], finished });
+    if (planted("discardOnSend")) for (const { tid, attempt } of all) this.#finished.delete(keyOf(tid, attempt));
+  }
+
+  /** These could not be stored: they wait, and so does every start. */
+  unsafe(finished: readonly FinishedAttempt[], out: Out): void {
+    this.storage_works = false;
+    this.#again.push(...finished.filter((item) => this.#finished.has(keyOf(item.tid, item.attempt))));
+    this.#gather(storageRetry_ms, out);
+  }
+
+  /** The endpoint has it in its journal. Returns it, or undefined if it was acknowledged before. */
+  acknowledge(tid: string, attempt: number): FinishedAttempt | undefined {
+    const key = keyOf(tid, attempt);
+    const item = this.#finished.get(key);
+    if (item === undefined) return undefined;
+    this.#finished.delete(key);
+    this.#acknowledged.add(key);
+    if (this.#acknowledged.size > rememberedMax) {
+      const [oldest] = this.#acknowledged;
+      if (oldest !== undefined) this.#acknowledged.delete(oldest);
+    }
+    return item;
+  }
+
+  #gather(delay_ms: number, out: Out): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    out.effects.push({ t: "gather", delay_ms });
+  }
+}
+
+/** Cuts a list of results so that each part fits into a frame. */
+function* portions(items: readonly FinishedAttempt[]): Generator<FinishedAttempt[]> {
+  let portion: FinishedAttempt[] = [];
+  let bytes = 0;
+  for (const item of items) {
+    const size = 600 + (item.result.stdout.kept + item.result.stderr.kept) * 1.5;
+    if (portion.length > 0 && bytes + size > reportBytesMax) {
+      yield portion;
+      portion = [];
+      bytes = 0;
+    }
+    portion.push(item);
+    bytes += size;
+  }
+  if (portion.length > 0) yield portion;
+}
