@@ -23,11 +23,18 @@ import {
 } from "./sealed_body.ts";
 
 const cipherName = "aes-256-gcm";
-/** Bodies and bytes after which a key is renewed; with counted nonces AES-GCM would bear far more (RFC 5116, SP 800-38D). */
-const bodiesPerKeyMax = 2 ** 32;
-const bytesPerKeyMax = 2 ** 48;
-/** Recipients, or senders, whose keys are held at once (doubled at most). */
-const keysHeld = 4096;
+/**
+ * When a key is renewed, and how many are held. With counted nonces AES-GCM would bear more (SP 800-38D §8.2): 2^48 bytes
+ * are 2^44 blocks, an advantage of 2^-41 to somebody who sees them all.
+ */
+export interface SealLimits {
+  readonly bodiesPerKey: number;
+  readonly bytesPerKey: number;
+  /** Recipients, or senders, whose keys are held at once; doubled at most. */
+  readonly keysHeld: number;
+}
+
+const ordinary: SealLimits = { bodiesPerKey: 2 ** 40, bytesPerKey: 2 ** 48, keysHeld: 4096 };
 
 /** A key agreed with one recipient, and how far it is used up. */
 interface Outgoing {
@@ -42,11 +49,14 @@ interface Outgoing {
 /** Seals to recipients whose key has been prepared. One for each process. */
 export class Sealer {
   readonly #random: Random;
-  readonly #agreed = new RecentMap<string, Outgoing>(keysHeld);
+  readonly #limits: SealLimits;
+  readonly #agreed: RecentMap<string, Outgoing>;
   readonly #pending = new Map<string, Promise<void>>();
 
-  constructor(random: Random) {
+  constructor(random: Random, limits: SealLimits = ordinary) {
     this.#random = random;
+    this.#limits = limits;
+    this.#agreed = new RecentMap(limits.keysHeld);
   }
 
   /**
@@ -65,20 +75,20 @@ export class Sealer {
     await pending;
   }
 
-  /** Whether `seal` can be called for `to` now. */
+  /** Whether `to` needs no `prepare` before the next `seal`. */
   ready(to: KeyRecord): boolean {
     const agreed = this.#agreed.get(nameOf(to));
-    return agreed !== undefined && agreed.bodies < bodiesPerKeyMax && agreed.bytes < bytesPerKeyMax;
+    return agreed !== undefined && this.#fresh(agreed, 1);
   }
 
   /**
-   * Seals `plain` to `to`, bound to `aad`. `to` must be prepared.
-   * @throws BrokenInvariant when it is not.
+   * Seals `plain` to `to`, bound to `aad`. `to` must be prepared. A key that is due for renewal does for as long again.
+   * @throws BrokenInvariant when it is not prepared.
    */
   seal(to: KeyRecord, aad: Uint8Array, plain: Uint8Array): Uint8Array {
     const agreed = this.#agreed.get(nameOf(to));
     assert(agreed !== undefined, `A body is sealed only after Sealer.prepare for ${to.id}`);
-    assert(agreed.bodies < 2 * bodiesPerKeyMax, "A sealing key is renewed before it is used up");
+    assert(this.#fresh(agreed, 2), "A sealing key is renewed before it is used up");
     const sealed = new Uint8Array(sealOverheadBytes + plain.byteLength);
     sealed[0] = suite;
     sealed.set(agreed.enc, encAt);
@@ -94,6 +104,11 @@ export class Sealer {
     return sealed;
   }
 
+  #fresh(agreed: Outgoing, times: number): boolean {
+    const { bodiesPerKey, bytesPerKey } = this.#limits;
+    return agreed.bodies < times * bodiesPerKey && agreed.bytes < times * bytesPerKey;
+  }
+
   async #agree(to: KeyRecord, name: string): Promise<void> {
     const enc_pub = fromBase64url(to.enc_pub, 32);
     assert(enc_pub !== undefined, "A checked record has canonical keys");
@@ -106,11 +121,12 @@ export class Sealer {
 export class Opener {
   readonly #identity: Identity;
   /** Keys that opened something, by `enc`: only the private key's owner's correspondents get a place here. */
-  readonly #agreed = new RecentMap<string, KeyObject>(keysHeld);
+  readonly #agreed: RecentMap<string, KeyObject>;
   readonly #pending = new Map<string, Promise<KeyObject>>();
 
-  constructor(identity: Identity) {
+  constructor(identity: Identity, limits: Pick<SealLimits, "keysHeld"> = ordinary) {
     this.#identity = identity;
+    this.#agreed = new RecentMap(limits.keysHeld);
   }
 
   /**

@@ -5,12 +5,15 @@ import fc from "fast-check";
 import {
   digestOf,
   type Envelope,
+  headerHash,
+  packEnvelope,
   readEnvelope,
   requireAddressee,
   verifyEnvelope,
 } from "../../core/envelope/envelope.ts";
 import { GcError } from "../../core/errors.ts";
 import { bodyBytesMax, headerBytesMax } from "../../core/limits.ts";
+import type { Header } from "../../core/schema/envelope.ts";
 import { codeOf } from "../access/people.ts";
 import {
   accept,
@@ -75,6 +78,12 @@ describe("readEnvelope()", () => {
       view.setUint32(7, length, true);
       expect(await read(huge)).toBe("envelope.malformed");
     }
+  });
+
+  test("refuses a header that is right but too long", async () => {
+    const long = (length: number): Uint8Array => Buffer.from(JSON.stringify(tasks.header).padEnd(length));
+    expect(await read(assemble(long(headerBytesMax), tasks.body, tasks.signature))).toBe("");
+    expect(await read(assemble(long(headerBytesMax + 1), tasks.body, tasks.signature))).toBe("envelope.malformed");
   });
 
   test("takes a sealed body of 10 MiB and refuses one byte more", async () => {
@@ -161,6 +170,13 @@ describe("verifyEnvelope()", () => {
         expect(await codeOf(() => verifyEnvelope(envelope, other.record))).toBe("envelope.wrong_sender");
       }
     }
+  });
+
+  test("refuses a sender's record that does not prove itself, though its owner signed the envelope", async () => {
+    const header = { ...receipt.header, sender: { ...alice.record, enc_pub: mallory.record.enc_pub } } as Header;
+    const header_bytes = Buffer.from(JSON.stringify(header));
+    const envelope = packEnvelope(alice, header, header_bytes, headerHash(header_bytes), nothing);
+    expect(await codeOf(() => verifyEnvelope(readEnvelope(envelope.bytes), alice.record))).toBe("key.bad_signature");
   });
 
   test("signs sha256 of header and body behind a name of its own, so no other signature can stand in", () => {

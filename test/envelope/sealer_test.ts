@@ -50,6 +50,33 @@ describe("Sealer", () => {
     expect(sealer.ready({ ...polaris.record, enc_pub: elsewhere.record.enc_pub })).toBe(false);
   });
 
+  test("renews a key that has sealed enough, seals with it a while longer, and then no more", async () => {
+    const sealer = new Sealer(seeded("renews"), { bodiesPerKey: 3, bytesPerKey: 1000, keysHeld: 10 });
+    await sealer.prepare(polaris.record);
+    const keyOf = (bytes: Uint8Array): string => {
+      return Buffer.from(sealer.seal(polaris.record, aad, bytes).subarray(1, 33)).toString("hex");
+    };
+    const keys = new Set([keyOf(plain), keyOf(plain), keyOf(plain)]);
+    expect(sealer.ready(polaris.record)).toBe(false);
+    for (let i = 0; i < 3; i++) keys.add(keyOf(plain));
+    expect(keys.size).toBe(1);
+    expect(() => keyOf(plain)).toThrow(BrokenInvariant);
+    await sealer.prepare(polaris.record);
+    expect(sealer.ready(polaris.record)).toBe(true);
+    keys.add(keyOf(new Uint8Array(1000)));
+    expect(keys.size).toBe(2);
+    expect(sealer.ready(polaris.record)).toBe(false);
+  });
+
+  test("forgets recipients that it has not sealed to for long, and agrees anew when they return", async () => {
+    const sealer = new Sealer(seeded("forgets"), { bodiesPerKey: 1e9, bytesPerKey: 1e9, keysHeld: 2 });
+    for (let i = 0; i < 6; i++) await sealer.prepare(principal("user", `user ${i}`).record);
+    const first = principal("user", "user 0");
+    expect(sealer.ready(first.record)).toBe(false);
+    await sealer.prepare(first.record);
+    expect(await opened(new Opener(first), sealer.seal(first.record, aad, plain))).toBe("attack at dawn");
+  });
+
   test("never uses a nonce twice with one key, nor a key in two processes", async () => {
     const seen = new Set<string>();
     const keys = new Set<string>();
@@ -136,10 +163,10 @@ describe("Opener", () => {
 
   test("is not disturbed by bodies that nobody can have sealed", async () => {
     const sealer = await prepared("disturbed", polaris);
-    const opener = new Opener(polaris);
+    const opener = new Opener(polaris, { keysHeld: 4 });
     await opened(opener, sealer.seal(polaris.record, aad, plain));
     const noise = seeded("noise");
-    for (let i = 0; i < 200; i++) {
+    for (let i = 0; i < 50; i++) {
       const junk = noise.bytes(100);
       junk[0] = 1;
       expect(await codeOf(() => opener.open(aad, junk))).toBe("envelope.unreadable");
