@@ -136,6 +136,6 @@ export const commands: readonly CommandEntry[] = [
 
   { words: ["login"], summary: "Join a relay by an invite", load: () => import("./login.ts") },
   { words: ["whoami"], summary: "Print who you are to relays and endpoints", load: () => import("./whoami.ts") },
-  { words: ["doctor"], summary: "Check this machine and say what to do", load: soon("./doctor.ts") },
-  { words: ["completion"], summary: "Print completions for a shell", load: soon("./completion.ts") },
+  { words: ["doctor"], summary: "Check this machine and say what to do", load: () => import("./doctor.ts") },
+  { words: ["completion"], summary: "Print completions for a shell", load: () => import("./completion.ts") },
 ];

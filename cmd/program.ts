@@ -6,6 +6,7 @@ import { Command, CommanderError } from "commander";
 import { beforeDashes, type Cli, type GlobalOptions, makeCli, type UnsettledCli } from "./cli.ts";
 import { type CommandEntry, commands, groups, headings } from "./commands.ts";
 import { tellFailure, usageError } from "./failure.ts";
+import { globalHeading, helpLayout } from "./help_layout.ts";
 import { writeOut } from "./output.ts";
 import { version } from "./version.ts";
 
@@ -44,6 +45,7 @@ async function run(words: readonly string[], entry: CommandEntry | undefined, cl
         refused += text;
       },
       getOutHasColors: () => cli.printer.paint.bold("x") !== "x",
+      getOutHelpWidth: () => (cli.terminal.stdout ? process.stdout.columns : 100),
     });
   });
   root.hook("preAction", (_, command) => cli.settle(command.optsWithGlobals<GlobalOptions>()));
@@ -76,11 +78,14 @@ export async function buildProgram(cli: Cli, wanted: (entry: CommandEntry) => bo
     .description("Run a command on any machine you may use, fire and forget.")
     .usage("<command> [options]")
     .version(`gc ${version}`, "-V, --version", "print the version")
-    .helpOption("-h, --help", "print help")
-    .helpCommand("help [command...]", "print help for a command")
+    .helpCommand(false)
     .enablePositionalOptions()
     .showSuggestionAfterError(true)
-    .addHelpText("after", "\nFirst steps:\n  gc run -- hostname\n  gc endpoint configure my-endpoint\n  gc help run");
+    .configureHelp(helpLayout(cli))
+    .addHelpText(
+      "after",
+      "\nFirst steps:\n  gc run -- hostname                      a command, here\n  gc endpoint configure my-endpoint       a place to run commands\n  gc help run                             help for one command",
+    );
   addGlobalOptions(root);
   const parents = new Map<string, Command>();
   for (const entry of commands) {
@@ -90,7 +95,6 @@ export async function buildProgram(cli: Cli, wanted: (entry: CommandEntry) => bo
     if (command.description() === "") command.description(entry.summary);
     const heading = entry.words.length === 1 ? headings[entry.words[0]] : undefined;
     if (heading !== undefined) command.helpGroup(heading);
-    command.helpOption("-h, --help", "print help");
     addGlobalOptions(command);
   }
   return root;
@@ -116,7 +120,6 @@ function groupOf(root: Command, parents: Map<string, Command>, word: string): Co
     .summary(about.summary)
     .description(about.summary)
     .helpGroup(about.heading)
-    .helpOption("-h, --help", "print help")
     .helpCommand(false)
     .enablePositionalOptions();
   addGlobalOptions(group);
@@ -131,13 +134,14 @@ function addGlobalOptions(command: Command): void {
     if (command.options.some((own) => own.long === name)) return;
     const free = short !== "" && !command.options.some((own) => own.short === short);
     const option = command.createOption(free ? `${short}, ${long}` : long, description);
-    command.addOption(option.helpGroup("Options of every command:"));
+    command.addOption(option.helpGroup(globalHeading));
   };
   add("", "--json", "answer with one JSON document");
   add("-q", "--quiet", "print the answer and nothing around it");
   add("-v", "--verbose", "say on standard error what is being done");
   add("", "--no-color", "no colours, as with NO_COLOR=1");
   add("", "--context <name>", "talk to this relay (gc context list)");
+  command.addHelpOption(command.createOption("-h, --help", "print help").helpGroup(globalHeading));
 }
 
 function everyCommand(command: Command, visit: (command: Command) => void): void {
@@ -150,7 +154,10 @@ function helpFirst(words: readonly string[]): readonly string[] {
   const at = words.indexOf("help");
   const isGroup = at === 1 && Object.hasOwn(groups, words[0] ?? "");
   if (at !== 0 && !isGroup) return words;
-  return [...words.slice(0, at), ...words.slice(at + 1), "--help"];
+  const rest = [...words.slice(0, at), ...words.slice(at + 1)];
+  const known =
+    rest.length === 0 || entryFor(rest) !== undefined || (rest.length === 1 && Object.hasOwn(groups, rest[0] ?? ""));
+  return known ? [...rest, "--help"] : rest;
 }
 
 /** The command that a person means: the first words that are not options. */
