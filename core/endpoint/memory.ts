@@ -160,6 +160,7 @@ export class EndpointMemory {
       held.workers[index] = undefined;
       if (why === "crash") held.crashes[index] = (held.crashes[index] ?? 0) + 1;
       if (why === "retry") held.retried[index] = (held.retried[index] ?? 0) + 1;
+      if (why === "retry" || why === "interrupt") held.spent[index] = held.attempts[index] ?? 0;
       held.back.push(index);
     }
     this.ready.add(held);

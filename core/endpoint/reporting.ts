@@ -52,6 +52,7 @@ export function takeFinished(
       desk.effect({ t: "log", level: "error", event: "attempt.unknown", fields: { tid, attempt, current } });
       if (!planted("leaseNoFence")) continue;
     }
+    if (attempt <= (held.spent[index] ?? 0)) continue;
     const stale = attempt < current || now === phase.ready;
     if (stale && planted("staleAttemptDropped")) continue;
     const why = again(held, index, result);

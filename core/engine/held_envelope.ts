@@ -30,6 +30,8 @@ export class HeldEnvelope {
   readonly attempts: Uint16Array;
   readonly crashes: Uint8Array;
   readonly retried: Uint16Array;
+  /** The newest attempt whose result was looked at and led to another attempt: a copy of it says nothing new. */
+  readonly spent: Uint16Array;
   /** Results that the relay does not have yet. */
   readonly results: (Result | undefined)[];
   /** Who has the current attempt. */
@@ -56,6 +58,7 @@ export class HeldEnvelope {
     this.attempts = new Uint16Array(this.count);
     this.crashes = new Uint8Array(this.count);
     this.retried = new Uint16Array(this.count);
+    this.spent = new Uint16Array(this.count);
     this.results = new Array<Result | undefined>(this.count);
     this.workers = new Array<string | undefined>(this.count);
     this.unfinished = this.count;

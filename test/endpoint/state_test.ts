@@ -208,6 +208,20 @@ describe("results", () => {
     driver.step(driver.finished(worker, tid(mail), result("fail", 4), 2));
     expect(driver.deposits().map((one) => one.result.outcome.exit_code)).toEqual([4]);
   });
+
+  test("a copy of a result that led to a retry ends nothing", () => {
+    const driver = new Driver();
+    const worker = driver.withWorker();
+    const mail = tasks("1", [{ retries: 1 }]);
+    driver.step(up, mail);
+    driver.step(driver.finished(worker, tid(mail), result("fail", 3)));
+    driver.restart();
+    driver.step(up, driver.ready(worker, 2, [{ tid: tid(mail), attempt: 2, phase: "running" }]));
+    driver.step(driver.finished(worker, tid(mail), result("fail", 3)));
+    expect(driver.deposits()).toEqual([]);
+    driver.step(driver.finished(worker, tid(mail), result("ok", 0), 2));
+    expect(driver.deposits().map((one) => one.result.outcome.exit_code)).toEqual([0]);
+  });
 });
 
 describe("workers", () => {
