@@ -40,8 +40,10 @@ async function runFiles(paths: readonly string[], jobs: number): Promise<FileRes
 
 /** One line for a file that passed; for one that failed also its output. */
 function fileText({ path, passed, failed, skipped, why, output, took_ms }: FileResult): string {
-  const counts = `${passed} passed${skipped > 0 ? `, ${skipped} skipped` : ""}${failed > 0 ? `, ${failed} failed` : ""}`;
-  const line = `${failed === 0 ? "ok  " : "FAIL"}  ${path}  (${counts}, ${(took_ms / 1000).toFixed(1)} s)`;
+  const counts = [`${passed} passed`];
+  if (skipped > 0) counts.push(`${skipped} skipped`);
+  if (failed > 0) counts.push(`${failed} failed`);
+  const line = `${failed === 0 ? "ok  " : "FAIL"}  ${path}  (${counts.join(", ")}, ${(took_ms / 1000).toFixed(1)} s)`;
   if (failed === 0) return line;
   return [line, ...why, output.trimEnd()].join("\n").replace(/\n/g, "\n      ");
 }

@@ -30,13 +30,18 @@ export interface Turns<Event> {
   flush(): void;
 }
 
+/** What a daemon gives as `soon`: the next turn runs when the events that are here already have been queued. */
+export function soon(turn: () => void): void {
+  setImmediate(turn);
+}
+
 /** Events decided in one turn at most, so that a flood cannot delay acknowledgements for ever. */
 const eventsPerTurnMax = 4096;
 
 /**
- * Runs `part` in turns. `soon` schedules the next turn: `setImmediate` in daemons (bun.md §3: faster than any timer),
- * a virtual scheduler in simulations. `fatal` is told of an error in `decide` or `keep`, after which no further turn
- * runs: a part that cannot keep its word must stop talking.
+ * Runs `part` in turns. `soon` schedules the next turn: the function above in daemons (bun.md §3: faster than any
+ * timer), a virtual scheduler in simulations. `fatal` is told of an error in `decide` or `keep`, after which no further
+ * turn runs: a part that cannot keep its word must stop talking.
  */
 export function runInTurns<Event, Record, Effect>(
   part: Part<Event, Record, Effect>,
