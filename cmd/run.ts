@@ -1,0 +1,53 @@
+/** `gc run`: runs one command on an endpoint as if it ran here: its streams, its signals, its exit code. */
+import type { Command } from "commander";
+import type { Cli } from "./cli.ts";
+import { addExamples } from "./examples.ts";
+import { addTaskOptions, baseSpec, commandOf, type TaskOptions } from "./task_options.ts";
+
+interface RunOptions extends TaskOptions {
+  detach?: boolean;
+  tty?: boolean;
+  interactive?: boolean;
+  /** False for -n, --no-input. */
+  input?: boolean;
+  detachOnInterrupt?: boolean;
+}
+
+export function describe(parent: Command, cli: Cli): void {
+  const command = parent
+    .command("run")
+    .description(
+      "Run a command on an endpoint and stay with it: standard input, output and error go back and forth, and its exit " +
+        "code becomes this one's (124 out of time, 125 gc failed first, 126 cannot execute, 127 not found, 128+N " +
+        "signal). Ctrl-C interrupts it, a second one cancels it, a third one leaves it alone. Without an endpoint it " +
+        "runs on this machine.",
+    )
+    .argument("<command...>", "the program and its arguments, after --")
+    .passThroughOptions();
+  addTaskOptions(command)
+    .option("-d, --detach", "print its id and return")
+    .option("-t, --tty", "give it a terminal, for programs that draw or ask")
+    .option("-i, --interactive", "send what is typed here, also without -t")
+    .option("-n, --no-input", "send no input")
+    .option("--stdin <file>", "its input, instead of this command's")
+    .option("--detach-on-interrupt", "Ctrl-C leaves it alone at once")
+    .action(async (words: string[], options: RunOptions) => {
+      const spec = { ...baseSpec(options, process.cwd()), ...commandOf(words, options.shell === true) };
+      if (options.detach === true) {
+        const { submitOne } = await import("./submit_one.ts");
+        cli.exit_code = await submitOne(cli, spec, options);
+        return;
+      }
+      const { runAttached } = await import("./run_attached.ts");
+      cli.exit_code = await runAttached(cli, spec, options);
+    });
+  addExamples(command, [
+    ["gc run -- hostname", "on this machine"],
+    ["gc run -e lab -- python sim.py --seed 7", "on the endpoint \"lab\""],
+    ["gc run -e lab --shell 'ls | wc -l'", "a line of shell"],
+    ["gc run -e lab --walltime 15m --cores 4 -- ./solve", "with limits"],
+    ["tar c data | gc run -e lab -- tar x -C /scratch", "with input"],
+    ["gc run -e lab -t -- htop", "with a terminal"],
+    ["gc run -e lab -d -- ./long", "without waiting; then: gc logs -f last"],
+  ]);
+}

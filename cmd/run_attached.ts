@@ -1,0 +1,254 @@
+/**
+ * One task with its streams, signals and exit code tied to this process. The shortest way is the usual one: hand it over
+ * and watch; if its result is there before anybody asked for output, the output comes out of the result.
+ */
+import { GcError } from "../core/errors.ts";
+import type { Result } from "../core/schema/result.ts";
+import type { TaskSpec } from "../core/schema/task.ts";
+import { Attachment } from "../core/submit/attach.ts";
+import type { Fate } from "../core/submit/client.ts";
+import type { FoundEndpoint } from "../core/submit/endpoint_lookup.ts";
+import type { StreamName } from "../core/submit/follow.ts";
+import type { EnvelopeId, PrincipalId, TaskId } from "../core/task/id.ts";
+import { fromWireError } from "../core/wire/link.ts";
+import { ReaderGone } from "./output.ts";
+import { batchOf, type SubmitWish } from "./task_batch.ts";
+import { TaskDesk } from "./task_desk.ts";
+import type { Cli } from "./cli.ts";
+import { Interrupts } from "./run_signals.ts";
+import { writeFully } from "./streams.ts";
+import { takeInput, type TaskInput } from "./task_input.ts";
+import { openTerminal, type RawTerminal } from "./terminal.ts";
+
+interface AttachWish extends SubmitWish {
+  tty?: boolean;
+  interactive?: boolean;
+  input?: boolean;
+  stdin?: string;
+  detachOnInterrupt?: boolean;
+}
+
+/** Output is asked for when a task runs longer than this; a shorter one's comes with its result. */
+const followAfter_ms = 20;
+/** How long an exiting command waits for the relay to take its receipt. Without it the result is only kept longer. */
+const receiptWait_ms = 500;
+
+/** Runs a task in the foreground. Returns the exit code of this process. */
+export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): Promise<number> {
+  const desk = new TaskDesk(cli, true);
+  const terminal = wish.tty === true ? openTerminal(cli) : undefined;
+  try {
+    const from = { none: wish.input === false, typed: wish.tty === true || wish.interactive === true };
+    const [endpoint, input] = await Promise.all([
+      desk.endpoint(wish.endpoint),
+      takeInput(wish.stdin === undefined ? from : { ...from, file: wish.stdin }),
+    ]);
+    await desk.client.prepare(endpoint.record);
+    desk.client.adoptWaiting();
+    const attached: TaskSpec = {
+      ...spec,
+      attach: true,
+      stdin: input.stdin,
+      ...(terminal === undefined ? {} : { tty: terminal.size() }),
+    };
+    return await new AttachedRun(cli, desk, endpoint, input, terminal).run(attached, wish);
+  } finally {
+    terminal?.close();
+    desk.close();
+  }
+}
+
+/** One attached run, from handing the task over to its exit code. */
+class AttachedRun {
+  private readonly cli: Cli;
+  private readonly desk: TaskDesk;
+  private readonly endpoint: FoundEndpoint;
+  private readonly input: TaskInput;
+  private readonly terminal: RawTerminal | undefined;
+  private attachment: Attachment | undefined;
+  private id = "" as EnvelopeId;
+  private leave: (code: number | GcError) => void = () => {};
+  private readonly left = new Promise<number | GcError>((resolve) => {
+    this.leave = resolve;
+  });
+  private stored = false;
+  private accepted = false;
+
+  constructor(cli: Cli, desk: TaskDesk, endpoint: FoundEndpoint, input: TaskInput, terminal: RawTerminal | undefined) {
+    this.cli = cli;
+    this.desk = desk;
+    this.endpoint = endpoint;
+    this.input = input;
+    this.terminal = terminal;
+  }
+
+  async run(spec: TaskSpec, wish: AttachWish): Promise<number> {
+    const { client } = this.desk;
+    const batch = batchOf(this.desk, this.endpoint, spec, wish);
+    const head = client.submit(this.endpoint.record, batch, (fate) => this.learn(fate));
+    this.id = head.id as EnvelopeId;
+    const deliveries = client.watch({ envelopes: [this.id] });
+    if (this.desk.startsItself(this.endpoint)) {
+      void this.desk.seeOnline(this.endpoint).catch((error) => this.leave(error));
+    }
+    client.flush();
+    this.attach();
+    const interrupts = new Interrupts(this.cli, this.steps(), wish.detachOnInterrupt === true);
+    void this.watchRelay();
+    try {
+      const first = await Promise.race([this.firstResult(deliveries), this.left]);
+      if (first instanceof GcError) throw first;
+      return typeof first === "number" ? first : await this.finish(first);
+    } finally {
+      interrupts.close();
+      this.attachment?.stop();
+    }
+  }
+
+  private async firstResult(deliveries: AsyncIterable<{ batches: { results?: Result[] }[]; expired: string[] }>) {
+    for await (const delivery of deliveries) {
+      for (const batch of delivery.batches) if (batch.results?.[0] !== undefined) return batch.results[0];
+      if (delivery.expired.length > 0) {
+        return new GcError("unavailable", "task.expired", `No endpoint took the task ${this.id} in time`);
+      }
+    }
+    return new GcError("internal", "watch.ended", "The watch on the task ended without a result");
+  }
+
+  /** What became of the task on its way. */
+  private learn(fate: Fate): void {
+    if (typeof fate === "object") return this.leave(fromWireError(fate));
+    if (fate === "withdrawn") return;
+    this.stored = true;
+    if (fate !== "accepted") return;
+    this.accepted = true;
+    const { attachment } = this;
+    if (attachment === undefined) return;
+    attachment.startTyping();
+    const soon = this.terminal !== undefined || this.input.read !== undefined;
+    if (soon) attachment.startFollowing();
+    else setTimeout(() => attachment.startFollowing(), followAfter_ms);
+  }
+
+  private attach(): void {
+    const { client } = this.desk;
+    const json = this.cli.printer.mode === "json";
+    const read = this.input.read ?? undefined;
+    const filtered = read === undefined || this.terminal === undefined ? read : this.terminal.filter(read, () => this.goAway(0));
+    const ends = {
+      write: (stream: StreamName, bytes: Uint8Array) => (json ? Promise.resolve() : writeFully(stream === "stdout" ? 1 : 2, bytes)),
+      ...(filtered === undefined ? {} : { read: filtered }),
+    };
+    const attachment = new Attachment(client, this.endpoint.record, this.id as string as TaskId, ends, this.cli.host.clock);
+    attachment.onBroken.add((error) => void this.readerGone(error));
+    attachment.startReading();
+    this.terminal?.onResize((columns, rows) => attachment.resize(columns, rows));
+    this.attachment = attachment;
+  }
+
+  /** Nobody reads our output any more: the task is ended, as ssh would end it. */
+  private async readerGone(error: unknown): Promise<void> {
+    await this.within(this.cancel(), 2000);
+    this.leave(error instanceof ReaderGone ? error.exit_code : 74);
+  }
+
+  private async finish(result: Result): Promise<number> {
+    const { client } = this.desk;
+    if (this.attachment === undefined) throw new Error("There is a result but nothing is attached");
+    let ended = { missing: 0 };
+    try {
+      ended = await this.attachment.finish(result);
+    } catch (error) {
+      if (!(error instanceof ReaderGone)) throw error;
+      return error.exit_code;
+    }
+    this.terminal?.close();
+    this.tell(result, ended.missing);
+    const complete = ended.missing === 0;
+    if (complete) {
+      const receipt = client.receipt(this.id, this.endpoint.record.id as PrincipalId, [0]);
+      client.flush();
+      await this.within(receipt, receiptWait_ms);
+    }
+    return result.outcome.exit_code;
+  }
+
+  /** Says what the exit code alone does not. */
+  private tell(result: Result, missing: number): void {
+    const { printer } = this.cli;
+    if (printer.mode === "json") {
+      printer.document("gc/result/v1", { id: this.id, endpoint_id: this.endpoint.record.id, ...result }, () => "");
+      return;
+    }
+    const { outcome } = result;
+    const told = outcome.class === "ok" || (outcome.class === "fail" && outcome.cause === "exit");
+    if (!told && outcome.reason !== undefined) printer.warn(outcome.reason);
+    if (missing > 0) printer.warn(`${missing} bytes of the output could not be fetched; what there is: gc logs ${this.id}`);
+  }
+
+  /** What Ctrl-C and other signals do at each step. */
+  private steps() {
+    return {
+      /** First: the task is interrupted; one that has not begun is ended instead. */
+      interrupt: (): void => {
+        if (this.accepted && this.attachment?.signal("SIGINT") === true) return;
+        void this.end();
+      },
+      cancel: (): void => void this.end(),
+      leave: (code: number): void => this.goAway(code),
+      terminate: (): void => {
+        void this.end();
+        setTimeout(() => this.leave(143), 15_000);
+      },
+      started: (): boolean => this.accepted,
+    };
+  }
+
+  /** Ends the task, or takes it back while it has not left this machine. */
+  private async end(): Promise<void> {
+    if (!this.stored && (await this.desk.client.withdraw(this.id))) {
+      this.cli.printer.note("the task had not been sent; it is dropped");
+      this.leave(130);
+      return;
+    }
+    await this.cancel();
+  }
+
+  private cancel(): Promise<void> {
+    return this.desk.client.cancel(this.id, this.endpoint.record.id as PrincipalId, [0]).catch((error) => {
+      this.cli.host.log.warn("cancel failed", { why: String(error) });
+    });
+  }
+
+  /** Leaves the task to itself and says how to come back. */
+  private goAway(code: number): void {
+    this.terminal?.close();
+    try {
+      this.cli.printer.note(`the task goes on; to see it: gc logs -f ${this.id}   to end it: gc cancel ${this.id}`);
+    } catch {
+      // The terminal has gone: nobody is there to be told.
+    }
+    this.leave(code);
+  }
+
+  /** A relay that is not there: says so, and in the end leaves the task in the outbox. */
+  private async watchRelay(): Promise<void> {
+    try {
+      await this.desk.connected();
+    } catch (error) {
+      if (this.stored) return;
+      const why = error instanceof GcError ? error : this.desk.away();
+      const words = `${why.message}; the task ${this.id} waits in the outbox and is sent by the next gc command`;
+      this.leave(new GcError(why.kind, why.code, words, { hint: `gc submit --flush, or to drop it: gc cancel ${this.id}` }));
+    }
+  }
+
+  private async within(promise: Promise<void>, limit_ms: number): Promise<void> {
+    let stop = (): void => {};
+    const limit = new Promise<void>((resolve) => {
+      stop = this.cli.host.clock.after(limit_ms, resolve);
+    });
+    await Promise.race([promise.catch(() => {}), limit]);
+    stop();
+  }
+}

@@ -1,0 +1,70 @@
+/**
+ * Descriptors as streams that wait: a slow reader of our output slows the task down instead of filling our memory, and
+ * neither reading nor writing ever holds up signals or the connection. Works on the descriptors themselves, because
+ * `process.stdin` and `process.stdout` cost 9 ms on first use (bun.md §1).
+ */
+import * as fs from "node:fs";
+import { systemCode } from "../core/errors.ts";
+import { ReaderGone } from "./output.ts";
+
+const pieceBytes = 64 * 1024;
+
+/** Writes all of `bytes`; resolves when the operating system has them. Rejects with ReaderGone when nobody reads. */
+export async function writeFully(fd: number, bytes: Uint8Array): Promise<void> {
+  let done = 0;
+  while (done < bytes.byteLength) {
+    try {
+      done += await writeSome(fd, bytes, done);
+    } catch (error) {
+      const code = systemCode(error);
+      if (code === "EPIPE" || code === "EIO") throw new ReaderGone(error);
+      if (code !== "EAGAIN") throw error;
+      await new Promise((resolve) => setTimeout(resolve, 2));
+    }
+  }
+}
+
+function writeSome(fd: number, bytes: Uint8Array, done: number): Promise<number> {
+  return new Promise((resolve, reject) => {
+    fs.write(fd, bytes, done, bytes.byteLength - done, null, (error, count) =>
+      error ? reject(error) : resolve(count),
+    );
+  });
+}
+
+/** The next piece that `fd` has; undefined at its end. */
+export async function readSome(fd: number): Promise<Uint8Array | undefined> {
+  for (;;) {
+    try {
+      const bytes = new Uint8Array(pieceBytes);
+      const count = await new Promise<number>((resolve, reject) => {
+        fs.read(fd, bytes, 0, pieceBytes, null, (error, read) => (error ? reject(error) : resolve(read)));
+      });
+      return count === 0 ? undefined : bytes.subarray(0, count);
+    } catch (error) {
+      if (systemCode(error) !== "EAGAIN") return undefined;
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+  }
+}
+
+/** What a descriptor is, as far as it matters for input. */
+export function kindOf(fd: number): "nothing" | "terminal" | "file" | "stream" {
+  let stat: fs.Stats;
+  try {
+    stat = fs.fstatSync(fd);
+  } catch {
+    return "nothing";
+  }
+  if (stat.isFile()) return "file";
+  if (!stat.isCharacterDevice()) return "stream";
+  return stat.rdev === nullDevice() ? "nothing" : "terminal";
+}
+
+function nullDevice(): number {
+  try {
+    return fs.statSync("/dev/null").rdev;
+  } catch {
+    return -1;
+  }
+}

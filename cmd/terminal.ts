@@ -1,0 +1,65 @@
+/**
+ * The person's terminal while a task has one of its own: raw, so that every key goes to the task, with the escape that
+ * ssh has: Enter, tilde, dot leaves the task alone.
+ */
+import { ReadStream, WriteStream } from "node:tty";
+import type { Cli } from "./cli.ts";
+
+export interface TerminalSize {
+  columns: number;
+  rows: number;
+  term: string;
+}
+
+export interface RawTerminal {
+  size(): TerminalSize;
+  onResize(told: (columns: number, rows: number) => void): void;
+  /** Passes input on, but for the escape, which calls `leave`. */
+  filter(read: () => Promise<Uint8Array | undefined>, leave: () => void): () => Promise<Uint8Array | undefined>;
+  /** Puts the terminal back as it was. */
+  close(): void;
+}
+
+/** Makes the terminal raw, if there is one; else the task gets a terminal of the usual size. */
+export function openTerminal(cli: Cli): RawTerminal {
+  const keyboard = cli.terminal.stdin ? new ReadStream(0) : undefined;
+  const screen = cli.terminal.stdout ? new WriteStream(1) : undefined;
+  const told = new Set<(columns: number, rows: number) => void>();
+  const size = (): TerminalSize => {
+    const [columns, rows] = screen?.getWindowSize() ?? [80, 24];
+    return { columns: columns || 80, rows: rows || 24, term: (cli.env.TERM || "xterm-256color").slice(0, 64) };
+  };
+  const resized = (): void => {
+    const now = size();
+    for (const each of told) each(now.columns, now.rows);
+  };
+  keyboard?.setRawMode(true);
+  process.on("SIGWINCH", resized);
+  let open = true;
+  return {
+    size,
+    onResize: (each) => told.add(each),
+    filter(read, leave) {
+      let state: "line" | "tilde" | "text" = "line";
+      return async () => {
+        const piece = await read();
+        if (piece === undefined || keyboard === undefined) return piece;
+        for (const byte of piece) {
+          if (byte === 13 || byte === 10) state = "line";
+          else if (state === "line" && byte === 126) state = "tilde";
+          else if (state === "tilde" && byte === 46) {
+            leave();
+            return undefined;
+          } else state = "text";
+        }
+        return piece;
+      };
+    },
+    close() {
+      if (!open) return;
+      open = false;
+      process.off("SIGWINCH", resized);
+      keyboard?.setRawMode(false);
+    },
+  };
+}
