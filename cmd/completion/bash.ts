@@ -23,7 +23,7 @@ _gc() {
   done
   previous="\${COMP_WORDS[COMP_CWORD-1]}"
   case "$path|$previous" in
-${models.flatMap(valueCases).join("\n")}
+${models.flatMap((model) => valueCases(model, models[0])).join("\n")}
   esac
   case "$path" in
 ${models.map(wordCase).join("\n")}
@@ -36,12 +36,15 @@ complete -o bashdefault -F _gc ${programs.join(" ")}
 `;
 }
 
-/** What follows an option that takes a value. */
-function valueCases(model: CommandModel): string[] {
+/** What follows an option that takes a value; those of gc itself are the same for every command. */
+function valueCases(model: CommandModel, root: CommandModel | undefined): string[] {
   return model.options.flatMap((option) => {
-    if (option.value === undefined) return [];
+    const everywhere = model !== root && root?.options.some((one) => one.long === option.long);
+    if (option.value === undefined || everywhere) return [];
     const names = [option.long, option.short].filter((name) => name !== undefined);
-    const patterns = names.map((name) => `"${model.path.join(" ")}|${name}"`);
+    const patterns = names.map((name) =>
+      model.path.length === 0 ? `*"|${name}"` : `"${model.path.join(" ")}|${name}"`,
+    );
     return [`    ${patterns.join(" | ")}) ${offer(option.value)}; return ;;`];
   });
 }

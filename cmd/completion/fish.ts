@@ -16,14 +16,15 @@ function __gc_path
             echo --
             return
         end
-        if contains -- (string join ' ' $path $word) ${paths.join(" ")}
+        if contains -- (string join -- ' ' $path $word) ${paths.join(" ")}
             set -a path $word
         end
     end
-    string join ' ' $path
+    string join -- ' ' $path
 end
 function __gc_at
-    test (__gc_path) = "$argv[1]"
+    set -l path (__gc_path)
+    test "$path" = "$argv[1]"
 end
 function __gc_names
     set -l typed (commandline -opc)
@@ -36,7 +37,8 @@ ${lines.join("\n")}
 function commandLines(program: string, model: CommandModel): string[] {
   const start = `complete -c ${program} -n ${quote(`__gc_at "${model.path.join(" ")}"`)}`;
   const children = model.children.map((child) => `${start} -a ${quote(child.name)} -d ${quote(child.summary)}`);
-  const argument = model.argument === undefined ? [] : [`${start} ${offer(model.argument)}`];
+  const words = model.argument === undefined ? "" : offer(model.argument);
+  const argument = words === "" ? [] : [`${start} ${words}`];
   return [...children, ...argument, ...model.options.map((option) => `${start} ${optionText(option)}`)];
 }
 
@@ -45,7 +47,7 @@ function optionText({ long, short, description, value }: OptionModel): string {
     ...(long === undefined ? [] : [`-l ${long.replace(/^--/, "")}`]),
     ...(short === undefined ? [] : [`-s ${short.replace(/^-/, "")}`]),
   ];
-  const takes = value === undefined ? "" : ` -r ${offer(value)}`;
+  const takes = value === undefined ? "" : ` -x ${offer(value)}`;
   return `${names.join(" ")}${takes} -d ${quote(description)}`;
 }
 
@@ -54,11 +56,11 @@ function offer(kind: WordKind): string {
     case "choices":
       return `-a ${quote(kind.words.join(" "))}`;
     case "files":
-      return "-F";
+      return "-a '(__fish_complete_path)'";
     case "folders":
       return "-a '(__fish_complete_directories)'";
     case "none":
-      return "-f";
+      return "";
     default:
       return `-a '(__gc_names ${kind.kind})'`;
   }

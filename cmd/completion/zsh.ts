@@ -22,7 +22,7 @@ _gc() {
   done
   before="\${words[CURRENT-1]}"
   case "$at|$before" in
-${models.flatMap(valueCases).join("\n")}
+${models.flatMap((model) => valueCases(model, models[0])).join("\n")}
   esac
   case "$at" in
 ${models.map(wordCase).join("\n")}
@@ -41,11 +41,14 @@ fi
 `;
 }
 
-function valueCases(model: CommandModel): string[] {
+function valueCases(model: CommandModel, root: CommandModel | undefined): string[] {
   return model.options.flatMap((option) => {
-    if (option.value === undefined) return [];
+    const everywhere = model !== root && root?.options.some((one) => one.long === option.long);
+    if (option.value === undefined || everywhere) return [];
     const names = [option.long, option.short].filter((name) => name !== undefined);
-    const patterns = names.map((name) => quote(`${model.path.join(" ")}|${name}`));
+    const patterns = names.map((name) =>
+      model.path.length === 0 ? `*${quote(`|${name}`)}` : quote(`${model.path.join(" ")}|${name}`),
+    );
     return [`    (${patterns.join(" | ")}) ${offer(option.value)}; return ;;`];
   });
 }
