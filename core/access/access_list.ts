@@ -1,6 +1,7 @@
 /**
  * Who may do what at an endpoint, as one table. The endpoint's own list is the authority; the relay asks the same code
- * with a copy of it, only to refuse early. Denied by default, and a denial beats everything, the owner's rights included.
+ * with a copy of it, only to refuse early. Denied by default, and a denial beats everything, the owner's rights
+ * included.
  */
 import { GcError } from "../errors.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Raw keys ↔ the key objects of `node:crypto`, and which public keys are refused. A signature alone does not bind a key:
- * the small-order points of edwards25519 verify forged signatures in `node:crypto` (reliability-security.md §0.9), and
- * those of curve25519 make the shared secret a constant.
+ * Raw keys ↔ the key objects of `node:crypto`, and which public keys are refused. A signature alone does not bind a
+ * key: the small-order points of edwards25519 verify forged signatures in `node:crypto` (reliability-security.md §0.9),
+ * and those of curve25519 make the shared secret a constant.
  */
 import { createPrivateKey, createPublicKey, type KeyObject } from "node:crypto";
 

@@ -1,7 +1,7 @@
 /**
  * Makes envelopes of every kind, and opens the sealed ones again. Composing is synchronous, so it can happen inside a
- * turn: the recipient must have been prepared at the sealer. What is inside repeats who, to whom and what of the header,
- * and is compared after opening.
+ * turn: the recipient must have been prepared at the sealer. What is inside repeats who, to whom and what of the
+ * header, and is compared after opening.
  */
 import type { Identity, KeyRecord } from "../access/principal.ts";
 import { GcError } from "../errors.ts";

@@ -4,8 +4,8 @@
  *     u8 version = 1 | u32le length | header, JSON | u32le length | body, sealed | Ed25519 signature, 64 bytes
  *
  * The signature is over "gc-envelope-v1" ‖ 0x00 ‖ sha256(header) ‖ sha256(body): over bytes that travel, never over an
- * object written again. Whoever takes an envelope in reads it, and then verifies it; the relay does the same, and can do
- * no more.
+ * object written again. Whoever takes an envelope in reads it, and then verifies it; the relay does the same, and can
+ * do no more.
  */
 import { hash } from "node:crypto";
 import { checkRecord, type Identity, type KeyRecord, verifySignature } from "../access/principal.ts";

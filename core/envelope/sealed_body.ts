@@ -3,8 +3,8 @@
  *
  *     u8 suite = 1 | enc, 32 bytes | nonce, 12 bytes | ciphertext | tag, 16 bytes
  *
- * Suite 1: HPKE (RFC 9180) base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, export only, gives 32 bytes; they are the
- * key of AES-256-GCM. Why not HPKE's own AEAD: docs/adr/0002-sealing.md.
+ * Suite 1: HPKE (RFC 9180) base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, export only, gives 32 bytes; they are
+ * the key of AES-256-GCM. Why not HPKE's own AEAD: docs/adr/0002-sealing.md.
  */
 import { AEAD_EXPORT_ONLY, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "hpke";
 import { bodyBytesMax } from "../limits.ts";

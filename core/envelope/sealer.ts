@@ -1,6 +1,6 @@
 /**
- * Seals bodies to their recipient and opens those that came to us. The costly, asynchronous part (HPKE) happens once for
- * each process and recipient; after it, a body costs one pass of AES-256-GCM, so tasks can be sealed inside a turn.
+ * Seals bodies to their recipient and opens those that came to us. The costly, asynchronous part (HPKE) happens once
+ * for each process and recipient; after it, a body costs one pass of AES-256-GCM, so tasks can be sealed inside a turn.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { fromBase64url } from "../access/keys.ts";
@@ -24,8 +24,8 @@ import {
 
 const cipherName = "aes-256-gcm";
 /**
- * When a key is renewed, and how many are held. With counted nonces AES-GCM would bear more (SP 800-38D §8.2): 2^48 bytes
- * are 2^44 blocks, an advantage of 2^-41 to somebody who sees them all.
+ * When a key is renewed, and how many are held. With counted nonces AES-GCM would bear more (SP 800-38D §8.2): 2^48
+ * bytes are 2^44 blocks, an advantage of 2^-41 to somebody who sees them all.
  */
 export interface SealLimits {
   readonly bodiesPerKey: number;

@@ -1,6 +1,6 @@
 /**
- * Secret halves of principals as they lie on disk, in files of mode 0600, and invites as they are handed to people. Never
- * sent over a link, never logged. Made and opened in `access/principal.ts` and `access/invite.ts`.
+ * Secret halves of principals as they lie on disk, in files of mode 0600, and invites as they are handed to people.
+ * Never sent over a link, never logged. Made and opened in `access/principal.ts` and `access/invite.ts`.
  */
 import { keyRecordSchema } from "./envelope.ts";
 import type { Schema, Static } from "./static.ts";

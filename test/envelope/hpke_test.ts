@@ -1,6 +1,6 @@
 /**
- * HPKE against the vectors of RFC 9180 (appendix A.7.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, export only, base mode)
- * and against a second implementation written here from the RFC, on `node:crypto`.
+ * HPKE against the vectors of RFC 9180 (appendix A.7.1: DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, export only, base
+ * mode) and against a second implementation written here from the RFC, on `node:crypto`.
  */
 import { describe, expect, test } from "bun:test";
 import { createHmac, diffieHellman } from "node:crypto";

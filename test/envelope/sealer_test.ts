@@ -1,4 +1,5 @@
-/** A body opens for its recipient, with its header, unchanged; keys are agreed on once and never used twice the same. */
+/** A body opens for its recipient, with its header, unchanged; keys are agreed on once and never used twice the
+ * same. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { privateKey, publicBytesOf, toBase64url } from "../../core/access/keys.ts";
