@@ -205,8 +205,8 @@ export class Connection implements Link {
 
   /** Ends it without a word: the other side does not listen. */
   #drop(code: string, message: string): void {
-    this.#socket.terminate();
     this.#finish(new GcError("unavailable", code, message));
+    this.#socket.terminate();
   }
 
   #end(code: number, error: GcError): void {
