@@ -33,7 +33,8 @@ export const gates: readonly Gate[] = [
   { name: "imports", argv: () => [process.execPath, "scripts/imports.ts"] },
   { name: "tidy", argv: () => [process.execPath, "scripts/tidy.ts"] },
   { name: "shell", argv: shellCheck },
-  { name: "build", argv: () => ["sh", "scripts/build"] },
+  { name: "build", argv: () => [process.execPath, "scripts/build.ts"] },
+  { name: "test build", argv: () => [process.execPath, "scripts/build.ts", "--test-build"] },
   { name: "smoke", argv: () => [process.execPath, "scripts/smoke.ts"] },
 ];
 

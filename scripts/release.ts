@@ -1,6 +1,7 @@
 /**
  * Executables → what a mirror serves: each one as it is, as `.gz` (every cluster can unpack that) and as `.xz` (a
- * quarter smaller), and `SHA256SUMS` over all of them, in the form that `sha256sum -c` reads and `install.sh` checks.
+ * quarter smaller; left out where there is no xz), and `SHA256SUMS` over all of them, in the form that `sha256sum -c`
+ * reads and `install.sh` checks.
  */
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
@@ -15,7 +16,11 @@ export async function pack(folder: string, executables: readonly string[]): Prom
   const files: string[] = [];
   for (const executable of executables) {
     files.push(executable);
-    for (const packer of packers) files.push(await compress(executable, packer.suffix, packer.argv));
+    for (const { suffix, argv } of packers) {
+      if (Bun.which(argv[0]) === null)
+        console.error(`No ${argv[0]} here: ${basename(executable)}${suffix} is left out`);
+      else files.push(await compress(executable, suffix, argv));
+    }
   }
   const sums = join(folder, "SHA256SUMS");
   writeFileSync(sums, sumsText(files));
