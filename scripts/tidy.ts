@@ -67,6 +67,11 @@ export const banned: readonly Banned[] = [
     places: ["scripts/", "test/"],
   },
   {
+    pattern: /(?<![\w$.])crashPoint\(\s*"(?!\w+\.(before|after)_\w+")[^"\n]*"/g,
+    instead: "name it room.before_step or room.after_step",
+    places: ["scripts/", "test/"],
+  },
+  {
     pattern: /\b(test|it|describe)\.(skip|todo|only)\b/g,
     instead: "make it pass, or delete it",
     places: ["scripts/"],

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { atCrashPoints, crashPoint, isTestBuild, plant, planted } from "../core/planted.ts";
 
 const module = join(import.meta.dir, "../core/planted.ts");
@@ -33,6 +34,14 @@ describe("planted()", () => {
     const lines = 'console.log(planted("noIdem"), planted("noAdopt"), planted("deleteOnSend"));';
     expect((await run(lines, { GC_PLANTED: "noIdem,deleteOnSend" })).stdout).toBe("true false true\n");
   });
+});
+
+test("every bug of the list is planted in the sources", () => {
+  const list = [...readFileSync(module, "utf8").matchAll(/^ {2}\| "(\w+)"/gm)].map((match) => match[1] ?? "");
+  expect(list).toHaveLength(16);
+  const core = [...new Bun.Glob("**/*.ts").scanSync({ cwd: dirname(module), absolute: true })];
+  const text = core.map((path) => readFileSync(path, "utf8")).join("\n");
+  expect(list.filter((name) => !text.includes(`planted("${name}")`))).toEqual([]);
 });
 
 describe("crashPoint()", () => {
