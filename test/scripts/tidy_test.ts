@@ -48,7 +48,7 @@ describe("tidyFindings()", () => {
     "console.log(1)",
     "await import(path)",
     "planted(bug)",
-    'crashPoint("a" + b)',
+    'crashPoint("relay.before_store" + b)',
     'crashPoint("somewhere")',
   ])("keeps %s out of the rooms that decide", (code) => {
     expect(findings("core/relay/mailbox.ts", `${opening}${code};\n`)).toHaveLength(1);
