@@ -1,0 +1,112 @@
+/** Contexts name relays; known endpoints give names to ids. */
+import { afterEach, describe, expect, test } from "bun:test";
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { makeIdentity } from "../../core/access/principal.ts";
+import { currentContext, readContexts, saveContext, useContext } from "../../core/config/context.ts";
+import { type Home, openHome } from "../../core/config/home.ts";
+import { findKnown, readKnown, rememberEndpoints } from "../../core/config/known.ts";
+import { GcError } from "../../core/errors.ts";
+import { realRandom } from "../../core/host/random.ts";
+
+const dirs: string[] = [];
+function freshHome(): Home {
+  const dir = mkdtempSync(join(tmpdir(), "gc-context-"));
+  dirs.push(dir);
+  return openHome({ GC_HOME: join(dir, "home") });
+}
+afterEach(() => {
+  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
+});
+
+function codeOf(act: () => unknown): string {
+  try {
+    act();
+  } catch (error) {
+    if (error instanceof GcError) return error.code;
+    throw error;
+  }
+  return "";
+}
+
+const lab = { kind: "url", url: "wss://gc.lab.edu:8443" } as const;
+
+describe("currentContext()", () => {
+  test("is this machine's own relay when nothing was ever said", () => {
+    const home = freshHome();
+    expect(currentContext(home, {}, undefined)).toEqual({
+      name: "local",
+      address: { kind: "unix", path: home.socket("relay") },
+    });
+  });
+
+  test("is what the flag says, else the environment, else what was chosen", () => {
+    const home = freshHome();
+    saveContext(home, "lab", lab, true);
+    saveContext(home, "other", lab, false);
+    expect(currentContext(home, {}, undefined).name).toBe("lab");
+    expect(currentContext(home, { GC_CONTEXT: "other" }, undefined).name).toBe("other");
+    expect(currentContext(home, { GC_CONTEXT: "other" }, "local").name).toBe("local");
+    useContext(home, "local");
+    expect(currentContext(home, {}, undefined).name).toBe("local");
+    expect(Object.keys(readContexts(home).contexts).sort()).toEqual(["lab", "local", "other"]);
+  });
+
+  test("refuses an unknown one and says which was probably meant", () => {
+    const home = freshHome();
+    saveContext(home, "lab", lab, false);
+    expect(codeOf(() => currentContext(home, {}, "lba"))).toBe("context.unknown");
+    expect(() => currentContext(home, {}, "lba")).toThrow('did you mean "lab"?');
+    expect(codeOf(() => currentContext(home, {}, "__proto__"))).toBe("context.unknown");
+  });
+
+  test("refuses to give this machine's name to another relay, and names that are none", () => {
+    const home = freshHome();
+    expect(codeOf(() => saveContext(home, "local", lab, false))).toBe("context.reserved");
+    expect(codeOf(() => saveContext(home, "../x", lab, false))).toBe("name.malformed");
+  });
+});
+
+describe("known endpoints", () => {
+  const record = () => makeIdentity("endpoint", realRandom()).record;
+
+  test("are found by name, by id and by the beginning of the id, at their own relay only", () => {
+    const home = freshHome();
+    const known = record();
+    rememberEndpoints(home, "lab", [{ name: "cluster", record: known }]);
+    for (const said of ["cluster", known.id, known.id.slice(0, 8), known.id.slice(0, 8).toUpperCase()]) {
+      expect(findKnown(home, "lab", said)?.record.id).toBe(known.id);
+    }
+    expect(findKnown(home, "local", "cluster")).toBeUndefined();
+    expect(findKnown(home, "lab", "clust")).toBeUndefined();
+    expect(findKnown(home, "lab", "")).toBeUndefined();
+  });
+
+  test("are replaced by a newer record of the same id, and never doubled", () => {
+    const home = freshHome();
+    const known = record();
+    rememberEndpoints(home, "lab", [{ name: "old", record: known }]);
+    rememberEndpoints(home, "lab", [{ name: "new", record: known }]);
+    expect(readKnown(home).map((entry) => entry.name)).toEqual(["new"]);
+  });
+
+  test("of one name are told apart only by id", () => {
+    const home = freshHome();
+    rememberEndpoints(home, "lab", [
+      { name: "cluster", record: record() },
+      { name: "cluster", record: record() },
+    ]);
+    expect(codeOf(() => findKnown(home, "lab", "cluster"))).toBe("endpoint.ambiguous");
+  });
+
+  test("count as none when the file is damaged; a forged key is never taken", () => {
+    const home = freshHome();
+    mkdirSync(home.root, { recursive: true, mode: 0o700 });
+    writeFileSync(home.known, "{");
+    expect(readKnown(home)).toEqual([]);
+    const forged = { ...record(), sign_pub: record().sign_pub };
+    writeFileSync(home.known, JSON.stringify({ v: 1, endpoints: [{ name: "x", context: "lab", record: forged }] }));
+    expect(codeOf(() => findKnown(home, "lab", "x"))).toStartWith("key.");
+  });
+});
