@@ -222,7 +222,8 @@ take_offline() {
     *) sums=SHA256SUMS ;;
   esac
   if [ -z "$expected" ]; then
-    [ -f "$sums" ] || fail 65 "there is no \"$sums\" to check the file against" "sh install.sh --offline FILE --sha256 HEX"
+    [ -f "$sums" ] || fail 65 "there is no \"$sums\" to check the file against" \
+      "sh install.sh --offline FILE --sha256 HEX"
     expected=$(sum_of "$sums" "$name")
     [ -n "$expected" ] || fail 65 "\"$sums\" has no line for \"$name\"" "keep the file's name as it was published"
   fi
@@ -255,7 +256,8 @@ unpack() {
   case $name in
     *.gz)
       have gzip || fail 69 "there is no gzip to unpack \"$name\" with"
-      gzip -dc "$work/$name" >"$work/gc" || fail 74 "cannot unpack \"$name\" in \"$bin\"; is the disk full, or a quota reached?"
+      gzip -dc "$work/$name" >"$work/gc" ||
+        fail 74 "cannot unpack \"$name\" in \"$bin\"; is the disk full, or a quota reached?"
       ;;
     *) mv "$work/$name" "$work/gc" || fail 74 "cannot write in \"$bin\"" ;;
   esac
@@ -270,7 +272,7 @@ try_it() {
   code=$?
   case $code in
     0) ;;
-    126) fail 73 "\"$bin\" does not allow programs to be started (mounted noexec?)" "sh install.sh --prefix DIR elsewhere" ;;
+    126) fail 73 "programs may not be started in \"$bin\" (mounted noexec?)" "sh install.sh --prefix DIR elsewhere" ;;
     132) fail 69 "this processor is too old for gc: it needs x86-64-v2 (2009 and newer)" ;;
     *) fail 69 "gc does not start on this machine (exit code $code): $(head -n 3 "$work/said")" \
       "look whether glibc is 2.17 or newer and ulimit -v is unlimited" ;;
@@ -314,7 +316,8 @@ report() {
 }
 
 uninstall() {
-  [ -f "$manifest" ] || fail 66 "gc was not installed under \"$prefix\" by this script" "sh install.sh --uninstall --prefix DIR"
+  [ -f "$manifest" ] ||
+    fail 66 "gc was not installed under \"$prefix\" by this script" "sh install.sh --uninstall --prefix DIR"
   # Only the two names in our own folder, whatever the list says.
   for file in "$bin/gc" "$bin/gcompute"; do
     grep -qxF "$file" "$manifest" || continue

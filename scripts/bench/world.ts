@@ -1,0 +1,119 @@
+/**
+ * gc as a whole, for one bench: an executable, a GC_HOME in the bench's folder, the relay of that home and one endpoint
+ * called "bench", every process of it in one crowd. Also the place where a missing executable is noticed.
+ */
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { type Crowd, gatherCrowd } from "./crowd.ts";
+import { Driver } from "./driven.ts";
+
+const root = dirname(dirname(import.meta.dir));
+
+/** Where the executable under test is: `GC_BENCH_EXE`, else `dist/gc`. */
+export function executable(): string {
+  const path = process.env.GC_BENCH_EXE ?? join(root, "dist/gc");
+  if (!existsSync(path)) throw new Error(`There is no "${path}": build it first (sh scripts/build)`);
+  return path;
+}
+
+export interface WorldOptions {
+  readonly slots: number;
+  readonly workers?: number;
+  /** Workers end every task at once without running it. */
+  readonly simulate?: boolean;
+}
+
+export type DaemonRole = "relay" | "endpoint" | "worker";
+
+export class World {
+  readonly crowd: Crowd;
+  readonly home: string;
+  private readonly env: { [name: string]: string };
+  private readonly drivers: Driver[] = [];
+
+  /** Configures the endpoint and, unless told otherwise, starts it. */
+  static async open(folder: string, options: WorldOptions, start = true): Promise<World> {
+    const world = new World(folder, options.simulate === true);
+    const workers = options.workers === undefined ? [] : ["--workers", String(options.workers)];
+    try {
+      await world.gc(["endpoint", "configure", "bench", "--yes", "--slots", String(options.slots), ...workers]);
+      if (start) await world.startEndpoint();
+    } catch (error) {
+      await world.close();
+      throw error;
+    }
+    return world;
+  }
+
+  private constructor(folder: string, simulate: boolean) {
+    this.home = join(folder, "home");
+    mkdirSync(this.home, { recursive: true, mode: 0o700 });
+    this.crowd = gatherCrowd(`GC_HOME=${this.home}`);
+    this.env = {
+      GC_HOME: this.home,
+      HOME: this.home,
+      PATH: "/usr/local/bin:/usr/bin:/bin",
+      ...(simulate ? { GC_SIMULATE_TASKS: "1" } : {}),
+    };
+  }
+
+  startEndpoint(): Promise<string> {
+    return this.gc(["endpoint", "start", "bench", "--detach"]);
+  }
+
+  stopEndpoint(): Promise<string> {
+    return this.gc(["endpoint", "stop", "bench"]);
+  }
+
+  /** argv and environment of a gc command in this world. */
+  command(args: readonly string[]): { argv: string[]; env: { [name: string]: string } } {
+    return { argv: this.crowd.join([executable(), ...args]), env: this.env };
+  }
+
+  /** Runs a gc command; returns its stdout. @throws Error with its stderr when it fails. */
+  async gc(args: readonly string[]): Promise<string> {
+    const { argv, env } = this.command(args);
+    const child = Bun.spawn(argv, { env, cwd: this.home, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const [stdout, stderr, code] = await Promise.all([
+      new Response(child.stdout).text(),
+      new Response(child.stderr).text(),
+      child.exited,
+    ]);
+    if (code !== 0) throw new Error(`gc ${args.join(" ")} ended with ${code}: ${stderr.trim()}`);
+    return stdout;
+  }
+
+  /** A client process in the crowd, connected to the relay. `memory`: it keeps no outbox on disk. */
+  async client(outbox: "disk" | "memory" = "disk"): Promise<Driver> {
+    const argv = this.crowd.join([process.execPath, join(import.meta.dir, "driver.ts"), outbox]);
+    const driver = await Driver.start(argv, this.env, this.crowd);
+    this.drivers.push(driver);
+    return driver;
+  }
+
+  /** Daemons of this world that live now. */
+  daemons(): { role: DaemonRole; pid: number }[] {
+    return this.crowd.pids().flatMap((pid) => {
+      const role = /\0__(relay|endpoint|worker)\0/.exec(commandLine(pid))?.[1];
+      return role === undefined ? [] : [{ role: role as DaemonRole, pid }];
+    });
+  }
+
+  /** Stops everything; whatever does not stop is ended. */
+  async close(): Promise<void> {
+    for (const driver of this.drivers) await driver.close();
+    if (this.daemons().length > 0) {
+      await this.gc(["endpoint", "stop", "bench"]).catch(() => {});
+      await this.gc(["relay", "down"]).catch(() => {});
+    }
+    await this.crowd.close();
+  }
+}
+
+function commandLine(pid: number): string {
+  try {
+    return readFileSync(`/proc/${pid}/cmdline`, "latin1");
+  } catch {
+    return "";
+  }
+}
