@@ -48,6 +48,10 @@ const refusalHints: { readonly [code: string]: string } = {
   ECONNRESET: "it hung up",
 };
 
+/** Codes of OpenSSL and Node for a certificate that does not hold. */
+const certificateTrouble =
+  /CERT|SELF_SIGNED|SIGNATURE|ISSUER|HOSTNAME_MISMATCH|INVALID_CA|INVALID_PURPOSE|ALTNAME|TLS|SSL/;
+
 /** The certificate of gc relays names this host, whatever the address (access/certificate.ts). */
 const pinnedName = "gc-relay";
 
@@ -113,7 +117,7 @@ const noCallback = (): void => {};
 interface Way {
   url: string;
   /** Those of `ws`, and what Bun adds to them. */
-  options: ClientOptions & { tls?: { ca: string; serverName: string }; proxy?: string };
+  options: ClientOptions & { tls?: { ca: string; serverName: string }; proxy?: { url: string; tls: object } };
   /** For people. */
   place: string;
   /** Frees what dialling needed. */
@@ -128,7 +132,8 @@ function wayTo(target: DialTarget): Way {
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/${linkPath}`;
   if (target.ca_pem !== undefined) options.tls = { ca: target.ca_pem, serverName: pinnedName };
   const proxy = proxyFor(target.url, target.env);
-  if (proxy !== undefined) options.proxy = proxy;
+  // Its own `tls`, else the pinned certificate would be asked of an https proxy too.
+  if (proxy !== undefined) options.proxy = { url: proxy, tls: {} };
   const place = proxy === undefined ? target.url.host : `${target.url.host} through proxy ${new URL(proxy).host}`;
   return { url: url.href, options, place, done: () => {} };
 }
@@ -150,16 +155,26 @@ function unixUrl(path: string): { url: string; done: () => void } {
 
 function unreachable(place: string, error: unknown): GcError {
   const code = systemCode(error);
-  if (code !== undefined && /CERT|SELF_SIGNED|ALTNAME|TLS|SSL/.test(code)) {
+  // Bun puts the URL in front of some of its sentences.
+  const sentence = messageOf(error).replace(/^WebSocket connection to '[^']*' failed: /, "");
+  if (code !== undefined && certificateTrouble.test(code)) {
     return new GcError(
       "permission",
       "link.certificate",
-      `The certificate of ${place} is not the one that is trusted: ${messageOf(error)}`,
+      `The certificate of ${place} is not the one that is trusted: ${sentence}`,
       { hint: "Ask who runs it; if it really was set up anew, use a new invite: gc login INVITE", cause: error },
     );
   }
-  const why = (code === undefined ? undefined : refusalHints[code]) ?? messageOf(error);
+  if (/^Proxy .*\b407\b/.test(sentence)) return proxyDenied(place, error);
+  const why = (code === undefined ? undefined : refusalHints[code]) ?? sentence;
   return new GcError("unavailable", "link.unreachable", `Cannot reach ${place}: ${why}`, { cause: error });
+}
+
+function proxyDenied(place: string, cause: unknown): GcError {
+  return new GcError("permission", "link.proxy_denied", `Cannot reach ${place}: it wants a name and a password`, {
+    hint: "HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT gc …",
+    cause,
+  });
 }
 
 function answeredOtherwise(place: string, status: number, retryAfter: string | undefined): GcError {
@@ -167,12 +182,6 @@ function answeredOtherwise(place: string, status: number, retryAfter: string | u
   if (status === 429 || status === 503) {
     const details = Number.isFinite(seconds) ? { retry_after_ms: seconds * 1000 } : {};
     return new GcError("temporary", "link.busy", `${place} is busy (HTTP ${status})`, details);
-  }
-  if (status === 407) {
-    const message = `The proxy on the way to ${place} wants other credentials (HTTP 407)`;
-    return new GcError("permission", "link.proxy_denied", message, {
-      hint: "Set HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-    });
   }
   if (status >= 500) return new GcError("unavailable", "link.unreachable", `${place} answered HTTP ${status}`);
   return new GcError("protocol", "link.not_gc", `What answers at ${place} is not a gc relay (HTTP ${status})`);
