@@ -1,7 +1,7 @@
 /**
- * WebSockets as the wire wants them: binary messages in and out, over a Unix socket, TCP or TLS, through a proxy or not.
- * The only file that knows which library does it: `Bun.serve` accepts, npm `ws` dials, which Bun replaces by its own
- * implementation, also in the executable (bun.md §5). No session, no heartbeat, no retry here.
+ * WebSockets as the wire wants them: binary messages in and out, over a Unix socket, TCP or TLS, through a proxy or
+ * not. The only file that knows which library does it: `Bun.serve` accepts, npm `ws` dials, which Bun replaces by its
+ * own implementation, also in the executable (bun.md §5). No session, no heartbeat, no retry here.
  */
 import { constants } from "node:crypto";
 import { closeSync, openSync } from "node:fs";

@@ -1,7 +1,7 @@
 /**
- * Both sides of the proof in `auth`: making one, and checking one. A principal signs the challenge with its Ed25519 key;
- * a worker, which has no key of its own, takes HMAC-SHA256 of the same bytes under the secret of its block. Who may come
- * in after the proof is the acceptor's business.
+ * Both sides of the proof in `auth`: making one, and checking one. A principal signs the challenge with its Ed25519
+ * key; a worker, which has no key of its own, takes HMAC-SHA256 of the same bytes under the secret of its block. Who
+ * may come in after the proof is the acceptor's business.
  */
 import { createHmac, timingSafeEqual } from "node:crypto";
 import { authBytes, helloBytes } from "../access/challenge.ts";

@@ -1,10 +1,10 @@
 /** What links promise over real sockets, run from sources. */
 import { describe, test } from "bun:test";
-import { networkScenarios } from "./network_scenarios.ts";
-import { Ground, scenarios } from "./scenarios.ts";
+import { Ground } from "./ground.ts";
+import { scenarios } from "./scenarios.ts";
 
 describe("links", () => {
-  for (const { name, run } of [...scenarios, ...networkScenarios]) {
+  for (const { name, run } of scenarios) {
     test(name, async () => {
       const ground = new Ground();
       try {

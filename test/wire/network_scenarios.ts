@@ -8,8 +8,8 @@ import { linkPath } from "../../core/host/websocket.ts";
 import { unprovedPerSourceMax } from "../../core/wire/door.ts";
 import { type Acceptor, type Address, listen, openLink } from "../../core/wire/link.ts";
 import { certificates } from "./certificates.ts";
+import { failureOf, type Ground, type Scenario } from "./ground.ts";
 import { echo, newIdentity, newUser, openRelay, quietHost, Witness } from "./parties.ts";
-import { failureOf, type Ground, type Scenario } from "./scenarios.ts";
 
 /** An echoing relay on a TCP port of loopback, with TLS. */
 async function tlsRelay(ground: Ground, acceptor: Acceptor = openRelay()): Promise<{ port: number; seen: Witness }> {

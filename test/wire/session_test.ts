@@ -1,117 +1,13 @@
-/** The session, without sockets: frames and times in, effects out. */
+/** The session, without sockets: messages and times in, effects out. */
 import { describe, expect, test } from "bun:test";
 import { GcError } from "../../core/errors.ts";
-import type { Auth, Hello, Refuse, Welcome, WireError } from "../../core/schema/session_message.ts";
+import type { Hello, Refuse, Welcome, WireError } from "../../core/schema/session_message.ts";
 import { decodeFrame, encodeFrame, type Frameable } from "../../core/wire/codec.ts";
 import { partsOf } from "../../core/wire/parts.ts";
-import { checkHello, signHello } from "../../core/wire/proof.ts";
-import { type AcceptorSide, type OpenerSide, Session, type SessionEffect } from "../../core/wire/session.ts";
-import { newIdentity, newUser, openRelay } from "./parties.ts";
+import { Session, type SessionEffect } from "../../core/wire/session.ts";
+import { newIdentity } from "./parties.ts";
 
-const relay = newIdentity("relay");
-const timing = { auth_ms: 10_000, ping_ms: 20_000, silence_ms: 60_000 };
-
-function acceptorSide(admit?: (auth: Auth) => never): AcceptorSide {
-  const nonce = "ab".repeat(32);
-  const acceptor = openRelay(relay);
-  const hello: Hello = {
-    t: "hello",
-    proto: [1, 1],
-    nonce,
-    id: relay.id,
-    record: relay.record,
-    sig: signHello((bytes) => relay.sign(bytes), nonce, relay.id),
-    software: "gc/test",
-  };
-  return {
-    kind: "acceptor",
-    hello,
-    epoch: "e",
-    session: "s",
-    features: ["live"],
-    limits: { window: 3 },
-    time_ms: 5,
-    admit: admit ?? ((auth) => acceptor.admit(auth, hello, { local: true, remote: "unix" })),
-  };
-}
-
-function openerSide(wanted_relay: string | undefined = relay.id): OpenerSide {
-  return {
-    kind: "opener",
-    ...newUser(),
-    software: "gc/test",
-    local: true,
-    check: (hello) => checkHello(hello, wanted_relay),
-  };
-}
-
-/** Two sessions and the bytes between them. */
-class Pair {
-  readonly out = { opener: [] as SessionEffect[], acceptor: [] as SessionEffect[] };
-  readonly opener: Session;
-  readonly acceptor: Session;
-  now_ms = 1000;
-
-  constructor(
-    opener: OpenerSide,
-    acceptor: AcceptorSide,
-    ranges: { opener?: [number, number]; acceptor?: [number, number] } = {},
-  ) {
-    this.opener = new Session(opener, this.now_ms, timing, ranges.opener);
-    this.acceptor = new Session(acceptor, this.now_ms, timing, ranges.acceptor);
-    this.acceptor.start(this.out.acceptor);
-    this.opener.start(this.out.opener);
-    this.carry();
-  }
-
-  /** Carries what was sent until nobody says anything more; the effects stay, for looking at. */
-  carry(): void {
-    const at = { opener: 0, acceptor: 0 };
-    for (let moved = true; moved; ) {
-      moved = false;
-      for (const from of ["opener", "acceptor"] as const) {
-        const to = from === "opener" ? "acceptor" : "opener";
-        while (at[from] < this.#sent(from).length) {
-          const messages = this.#sent(from)[at[from]++] as Frameable[];
-          this[to].message(encodeFrame(messages), this.now_ms, this.out[to]);
-          moved = true;
-        }
-      }
-    }
-    for (const side of ["opener", "acceptor"] as const) {
-      this.out[side] = this.out[side].map((effect) =>
-        effect.kind === "send" ? { kind: "send", messages: [] } : effect,
-      );
-    }
-  }
-
-  #sent(side: "opener" | "acceptor"): Frameable[][] {
-    return this.out[side].flatMap((effect) =>
-      effect.kind === "send" && effect.messages.length > 0 ? [effect.messages] : [],
-    );
-  }
-
-  kinds(side: "opener" | "acceptor"): string[] {
-    return this.out[side].map((effect) => effect.kind).filter((kind) => kind !== "send");
-  }
-
-  closeOf(side: "opener" | "acceptor"): { code: number; error: GcError } {
-    const close = this.out[side].find((effect) => effect.kind === "close");
-    if (close?.kind !== "close") throw new Error(`The ${side} did not close`);
-    return close;
-  }
-}
-
-function sendsOf(out: readonly SessionEffect[]): Frameable[] {
-  return out.flatMap((effect) => (effect.kind === "send" ? effect.messages : []));
-}
-
-/** A session that is up, with what it says collected in `out`. */
-function upSession(side: "opener" | "acceptor"): { session: Session; out: SessionEffect[]; now_ms: number } {
-  const pair = new Pair(openerSide(), acceptorSide());
-  expect(pair[side].up).toBe(true);
-  return { session: pair[side], out: [], now_ms: pair.now_ms };
-}
+import { acceptorSide, openerSide, Pair, relay, sendsOf, timing, upSession } from "./session_pair.ts";
 
 describe("opening", () => {
   test("hello, auth and welcome bring both sides up, with the peer that was proved", () => {
@@ -337,79 +233,6 @@ describe("bad input when the session is up", () => {
     const { session, out, now_ms } = upSession("acceptor");
     session.message(encodeFrame([{ t: "constructor" }, { t: "__proto__" }]), now_ms, out);
     expect(out).toMatchObject([{ kind: "messages", messages: [{ t: "constructor" }, { t: "__proto__" }] }]);
-  });
-});
-
-describe("heartbeat", () => {
-  test("the opener pings after 20 s without a word, the acceptor only after 25 s", () => {
-    for (const [side, after_ms] of [
-      ["opener", 20_000],
-      ["acceptor", 25_000],
-    ] as const) {
-      const { session, out, now_ms } = upSession(side);
-      expect(session.due_ms).toBe(now_ms + after_ms);
-      session.tick(now_ms + after_ms - 1, out);
-      expect(out).toEqual([]);
-      session.tick(now_ms + after_ms, out);
-      expect(sendsOf(out)).toEqual([{ t: "ping" }]);
-    }
-  });
-
-  test("nobody pings while messages come", () => {
-    const { session, out, now_ms } = upSession("opener");
-    for (let at = now_ms; at < now_ms + 200_000; at += 19_000) {
-      session.message(encodeFrame([{ t: "mail" }]), at, out);
-      session.tick(at + 18_999, out);
-    }
-    expect(sendsOf(out)).toEqual([]);
-  });
-
-  test("a ping is answered by a pong, a pong by nothing", () => {
-    const { session, out, now_ms } = upSession("acceptor");
-    session.message(encodeFrame([{ t: "ping" }]), now_ms, out);
-    session.message(encodeFrame([{ t: "pong" }]), now_ms, out);
-    expect(out).toEqual([{ kind: "send", messages: [{ t: "pong" }] }]);
-  });
-
-  test("a peer that is silent for 60 s is dead, and not before", () => {
-    const { session, out, now_ms } = upSession("opener");
-    session.tick(now_ms + 20_000, out);
-    session.tick(now_ms + 59_999, out);
-    expect(out.some((effect) => effect.kind === "close")).toBe(false);
-    session.tick(now_ms + 60_000, out);
-    expect(out.at(-1)).toMatchObject({ kind: "close", error: { kind: "unavailable", code: "link.silent" } });
-  });
-
-  test("a process that was frozen itself for an hour asks before it concludes", () => {
-    const { session, out, now_ms } = upSession("opener");
-    session.tick(now_ms + 3_600_000, out);
-    expect(out).toEqual([{ kind: "send", messages: [{ t: "ping" }] }]);
-    session.message(encodeFrame([{ t: "pong" }]), now_ms + 3_600_100, out);
-    expect(session.due_ms).toBe(now_ms + 3_620_100);
-  });
-
-  test("a slow line is not a dead one: progress in sending puts the end off", () => {
-    const { session, out, now_ms } = upSession("opener");
-    session.tick(now_ms + 20_000, out);
-    session.progress(now_ms + 59_000);
-    session.tick(now_ms + 60_000, out);
-    expect(out.some((effect) => effect.kind === "close")).toBe(false);
-    session.tick(now_ms + 99_000, out);
-    expect(out.at(-1)?.kind).toBe("close");
-  });
-
-  test("parts of a long frame are signs of life", () => {
-    const { session, out, now_ms } = upSession("acceptor");
-    const [head, ...parts] = partsOf(encodeFrame([{ t: "submit", bytes: [new Uint8Array(1024 * 1024)] }]));
-    session.message(head, now_ms, out);
-    let at = now_ms;
-    for (const part of parts) {
-      at += 24_000;
-      session.tick(at, out);
-      session.message(part, at, out);
-    }
-    expect(out).toHaveLength(1);
-    expect(out[0]?.kind).toBe("messages");
   });
 });
 
