@@ -18,6 +18,8 @@ export interface CommandEntry {
   readonly words: readonly [string] | readonly [string, string];
   /** One line for the list of commands. */
   readonly summary: string;
+  /** Another last word that means the same. */
+  readonly alias?: string;
   readonly load: () => Promise<CommandModule>;
   /** Exit code when gc itself fails, for commands whose own codes pass through (DESIGN §9). */
   readonly failure_code?: number;
@@ -116,6 +118,7 @@ export const commands: readonly CommandEntry[] = [
   { words: ["relay", "down"], summary: "Stop the relay", load: soon("./relay/down.ts") },
   { words: ["relay", "status"], summary: "Tell what the relay is doing", load: soon("./relay/status.ts") },
   { words: ["relay", "backup"], summary: "Copy the relay's store while it runs", load: soon("./relay/backup.ts") },
+  { words: ["relay", "restore"], summary: "Make a backup the store of the relay", load: soon("./relay/restore.ts") },
   {
     words: ["relay", "invite"],
     summary: "Make an invite for a person or an endpoint",

@@ -1,7 +1,8 @@
 /** Questions of users to the relay, and live envelopes that it hands on without keeping them. A part of `state.ts`; pure. */
+
+import { checkRecord } from "../access/principal.ts";
 import { windowBytes } from "../limits.ts";
 import type { EndpointRow, EndpointsAsk, EnvelopeRow, List, Live, Undelivered } from "../schema/relay_message.ts";
-import { checkRecord } from "../access/principal.ts";
 import type { Desk, EndpointSession, Session, UserSession } from "./desk.ts";
 import { maySee } from "./intake.ts";
 import type { Mailbox, Principal, TaskRow } from "./mailbox.ts";
@@ -47,7 +48,7 @@ export class Asking {
     }
     if (target === undefined) return fail("offline");
     if (target.link.buffered() > windowBytes) return fail("slow");
-    this.desk.send(target.link, { t: "live", to, session: message.session, bytes: message.bytes });
+    this.desk.send(target.link, { t: "live", to, session: message.session, bytes: message.bytes.slice(0, 1) });
   }
 }
 

@@ -13,6 +13,9 @@ import type { QueuedTask } from "./mailbox.ts";
 /** Bytes in one mail message, so that a frame stays far below its bound. */
 const mailBytes = 1024 * 1024;
 
+/** What an endpoint says of itself is shown to people, a thousand endpoints in one answer. */
+const statusLengthMax = 8 * 1024;
+
 export class Delivering {
   private readonly desk: Desk;
 
@@ -34,7 +37,9 @@ export class Delivering {
 
   credit(session: EndpointSession, message: Credit): void {
     session.room = message.room;
-    if (message.status !== undefined) session.status = message.status as { [key: string]: unknown };
+    if (message.status !== undefined && JSON.stringify(message.status).length <= statusLengthMax) {
+      session.status = message.status as { [key: string]: unknown };
+    }
     const known = this.desk.mailbox.principal(session.link.peer.id);
     const name = message.name ?? known?.name ?? "";
     const allow = message.allow ?? known?.allow;
@@ -176,11 +181,24 @@ export class Delivering {
     mail.bytes.push(bytes);
     const is_task = item.count > 0;
     const { mono_ms } = this.desk.at;
-    session.flying.set(item.seq, { is_task, tasks: item.count, bytes: bytes.byteLength, rank: item.rank, sent_mono_ms: mono_ms });
+    session.flying.set(item.seq, {
+      is_task,
+      tasks: item.count,
+      bytes: bytes.byteLength,
+      rank: item.rank,
+      sent_mono_ms: mono_ms,
+    });
     session.flying_bytes += bytes.byteLength;
     session.flying_tasks += item.count;
     if (planted("deleteOnSend")) {
-      if (is_task) this.desk.stage({ kind: "move_task", seq: item.seq, from: "queued", to: "held", due_ms: Number.MAX_SAFE_INTEGER });
+      if (is_task)
+        this.desk.stage({
+          kind: "move_task",
+          seq: item.seq,
+          from: "queued",
+          to: "held",
+          due_ms: Number.MAX_SAFE_INTEGER,
+        });
       else this.desk.stage({ kind: "drop_letter", seq: item.seq });
     }
   }
@@ -192,9 +210,14 @@ export class Delivering {
 
   private shutOut(session: EndpointSession, instance: string): void {
     const { link } = session;
-    const error = new GcError("permission", "endpoint.fenced", `The endpoint ${link.peer.id} connected from elsewhere`, {
-      hint: "gc endpoint status",
-    });
+    const error = new GcError(
+      "permission",
+      "endpoint.fenced",
+      `The endpoint ${link.peer.id} connected from elsewhere`,
+      {
+        hint: "gc endpoint status",
+      },
+    );
     if (link.peer.instance !== instance) this.desk.refuse(link, error);
     this.desk.perform({ kind: "close", link, reason: "the same endpoint connected again" });
   }
@@ -243,5 +266,7 @@ function isBehind(task: QueuedTask, place: { rank: number; seq: number } | undef
 }
 
 function sameList(a: readonly string[] | undefined, b: readonly string[] | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((item, i) => item === b[i]));
+  return (
+    a === b || (a !== undefined && b !== undefined && a.length === b.length && a.every((item, i) => item === b[i]))
+  );
 }

@@ -2,9 +2,10 @@
  * What endpoints bring back: acknowledgements of mail with their signed accepts, results, and, after the relay lost its
  * store, the task envelopes that they hold. The first result of a task is its result. A part of `state.ts`; pure.
  */
-import { GcError } from "../errors.ts";
+
 import { checkRecord } from "../access/principal.ts";
-import { type Envelope, digestOf, readEnvelope, verifyEnvelope } from "../envelope/envelope.ts";
+import { digestOf, type Envelope, readEnvelope, verifyEnvelope } from "../envelope/envelope.ts";
+import { GcError } from "../errors.ts";
 import { planted } from "../planted.ts";
 import type { AcceptHeader, KeyRecord, ResultHeader, TaskHeader } from "../schema/envelope.ts";
 import type { Announce, Deposit, MailAck } from "../schema/relay_message.ts";
@@ -73,7 +74,11 @@ export class Depositing {
     for (let i = 0; i + 1 < message.bytes.length; i += 2) {
       const task = readEnvelope(message.bytes[i] as Uint8Array) as Envelope<TaskHeader>;
       const accept = this.desk.own(session, message.bytes[i + 1] as Uint8Array, "accept");
-      if (task.header.kind !== "task" || task.header.to !== session.link.peer.id || accept.header.re !== task.header.id) {
+      if (
+        task.header.kind !== "task" ||
+        task.header.to !== session.link.peer.id ||
+        accept.header.re !== task.header.id
+      ) {
         throw new GcError("data", "envelope.kind", "An announcement is a task envelope to you and your accept of it");
       }
       // Here somebody else's words are shown, so unlike in all other mail the relay looks at who signed them.
@@ -91,7 +96,8 @@ export class Depositing {
   private accept(session: EndpointSession, envelope: Envelope<AcceptHeader>): number | undefined {
     const { header, bytes } = envelope;
     const row = this.desk.mailbox.task(header.re);
-    if (row === undefined || row.endpoint !== session.no || (row.digest !== "" && row.digest !== header.digest)) return undefined;
+    if (row === undefined || row.endpoint !== session.no || (row.digest !== "" && row.digest !== header.digest))
+      return undefined;
     if (row.state === "held" || row.state === "gone") return row.seq;
     verifyEnvelope(envelope, this.recordOf(session));
     this.hold(row);
@@ -167,7 +173,8 @@ export class Depositing {
     const life_ms = Math.min(Math.max(header.expires_ms - header.created_ms, 1000), this.desk.limits.time_to_live_ms);
     const expires_ms = this.desk.at.now_ms + life_ms;
     const facts = { count: header.count, digest: digestOf(bytes), expires_ms };
-    if (row?.digest === "") this.desk.stage({ kind: "know_task", seq: row.seq, created_ms: this.desk.at.now_ms, ...facts });
+    if (row?.digest === "")
+      this.desk.stage({ kind: "know_task", seq: row.seq, created_ms: this.desk.at.now_ms, ...facts });
     if (row !== undefined) return;
     const user = this.desk.mailbox.principalNo(header.from, "user");
     this.putHeld(session, user, header.group, { id: header.id, rank: -header.priority, ...facts });

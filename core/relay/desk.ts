@@ -2,8 +2,9 @@
  * What all parts of the relay's decisions share: the mailbox, who is connected, the moment, and where records and effects
  * of the turn go. Holds nothing that the mailbox or a link could not tell again.
  */
+
+import { type Envelope, readEnvelope } from "../envelope/envelope.ts";
 import { GcError } from "../errors.ts";
-import { readEnvelope, type Envelope } from "../envelope/envelope.ts";
 import type { Header } from "../schema/envelope.ts";
 import type { ToEndpoint, ToUser } from "../schema/relay_message.ts";
 import type { Link } from "../wire/link.ts";
@@ -106,7 +107,11 @@ export class Desk {
    * Reads an envelope that `session` sent and sees to it that it is its own and of one of these kinds.
    * @throws GcError data `envelope.*`, permission `envelope.forged`.
    */
-  own<K extends Header["kind"]>(session: Session, bytes: Uint8Array, ...kinds: K[]): Envelope<Extract<Header, { kind: K }>> {
+  own<K extends Header["kind"]>(
+    session: Session,
+    bytes: Uint8Array,
+    ...kinds: K[]
+  ): Envelope<Extract<Header, { kind: K }>> {
     const envelope = readEnvelope(bytes);
     const { header } = envelope;
     if (!(kinds as string[]).includes(header.kind)) {

@@ -2,8 +2,9 @@
  * What users hand in: task envelopes, receipts and cancels. All of a request is checked before any of it is staged, so a
  * request is stored whole or not at all. A part of `state.ts`; pure.
  */
-import { GcError } from "../errors.ts";
+
 import { digestOf } from "../envelope/envelope.ts";
+import { GcError } from "../errors.ts";
 import { receiptedKeep_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { CancelHeader, ReceiptHeader, TaskHeader } from "../schema/envelope.ts";
@@ -43,7 +44,8 @@ export class Intake {
       const item = { header, digest: digestOf(bytes), bytes };
       const twin = fresh.get(header.id);
       const row = this.desk.mailbox.task(header.id);
-      if (twin !== undefined ? twin.digest !== item.digest : !isSame(row, item.digest, session.no)) throw conflict(header.id);
+      if (twin !== undefined ? twin.digest !== item.digest : !isSame(row, item.digest, session.no))
+        throw conflict(header.id);
       ids.push(header.id);
       if (row?.state === "gone") throw expired(header.id);
       if (row !== undefined && planted("noIdem")) this.storeAgain(row);
@@ -105,7 +107,8 @@ export class Intake {
         due_ms: expires_ms,
       },
     });
-    return () => this.delivering.offerTask(header.to, { seq, rank, count: header.count, size: bytes.byteLength }, bytes);
+    return () =>
+      this.delivering.offerTask(header.to, { seq, rank, count: header.count, size: bytes.byteLength }, bytes);
   }
 
   /** A row that was made from results or by an endpoint's word learns what it is. */

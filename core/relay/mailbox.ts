@@ -129,11 +129,35 @@ export type Change =
   /** Fills in what a row made from results alone does not know. */
   | { kind: "know_task"; seq: number; count: number; digest: string; created_ms: number; expires_ms: number }
   | { kind: "move_task"; seq: number; from: TaskState; to: TaskState; due_ms: number }
-  | { kind: "mark_done"; seq: number; done: number; set: Uint8Array | undefined; classes: TaskRow["classes"]; due_ms: number }
+  | {
+      kind: "mark_done";
+      seq: number;
+      done: number;
+      set: Uint8Array | undefined;
+      classes: TaskRow["classes"];
+      due_ms: number;
+    }
   | { kind: "mark_received"; seq: number; received: number; set: Uint8Array | undefined; due_ms: number }
   | { kind: "postpone"; seq: number; due_ms: number }
-  | { kind: "put_news"; seq: number; task: number; group: number; news: NewsKind; id: string; bytes: Uint8Array | undefined }
-  | { kind: "put_letter"; seq: number; endpoint: number; letter: Letter["kind"]; id: string; about: string; due_ms: number; bytes: Uint8Array }
+  | {
+      kind: "put_news";
+      seq: number;
+      task: number;
+      group: number;
+      news: NewsKind;
+      id: string;
+      bytes: Uint8Array | undefined;
+    }
+  | {
+      kind: "put_letter";
+      seq: number;
+      endpoint: number;
+      letter: Letter["kind"];
+      id: string;
+      about: string;
+      due_ms: number;
+      bytes: Uint8Array;
+    }
   | { kind: "drop_letter"; seq: number }
   /** Takes a row out for good; its id is free again. Only for rows that are `gone` for long enough. */
   | { kind: "forget_task"; seq: number; group: number };

@@ -1,4 +1,5 @@
 /** Lets the effects of a turn out: messages to one link go together, in order, and a link is closed after them. */
+import { messageOf } from "../errors.ts";
 import type { LogFields } from "../host/host.ts";
 import type { Frameable } from "../wire/codec.ts";
 import type { Link } from "../wire/link.ts";
@@ -10,7 +11,13 @@ export function performEffects(effects: readonly RelayEffect[], log: (event: str
   const flush = (link: Link): void => {
     const messages = waiting.get(link);
     waiting.delete(link);
-    if (messages !== undefined) link.send(messages);
+    if (messages === undefined) return;
+    try {
+      link.send(messages);
+    } catch (error) {
+      // Only a message that is too large for any frame; all of ours are bounded far below.
+      log("relay.not_sent", { session: link.session, why: messageOf(error) });
+    }
   };
   for (const effect of effects) {
     switch (effect.kind) {

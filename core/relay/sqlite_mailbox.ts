@@ -3,46 +3,18 @@
  * fsync, however many envelopes it took in (measured: 6,000 commits/s, 360,000 rows/s at 100 rows a commit; bun.md §3).
  * Acts on files; decides nothing.
  */
-import type { Database, Statement } from "bun:sqlite";
 import { assert, unreachable } from "../assert.ts";
+import { backupDatabase } from "./backup.ts";
 import { BodyFiles } from "./body_files.ts";
-import {
-  type Change,
-  type InviteRow,
-  type Letter,
-  type ListQuery,
-  type Mailbox,
-  type NewsRow,
-  type Principal,
-  type QueuedTask,
-  type TaskRow,
-  taskTransitions,
-} from "./mailbox.ts";
-import {
-  idBytes,
-  idRange,
-  letterKinds,
-  newsKinds,
-  principalKinds,
-  readLetter,
-  readNews,
-  readPrincipal,
-  readTask,
-  type SqlLetter,
-  type SqlNews,
-  type SqlPrincipal,
-  type SqlTask,
-  taskColumns,
-  taskStates,
-} from "./sqlite_rows.ts";
+import { type Change, type Mailbox, type Principal, taskTransitions } from "./mailbox.ts";
+import { SqliteReader, type Value } from "./sqlite_reader.ts";
+import { idBytes, letterKinds, newsKinds, principalKinds, taskStates } from "./sqlite_rows.ts";
 import { type OpenOptions, openDatabase } from "./sqlite_schema.ts";
 
 /** Bodies up to here lie in the database, larger ones in files (reliability-security.md §3.8). */
 export const inlineBytesMax = 64 * 1024;
 /** Numbers are reserved on disk in blocks, so that none is given twice although few of them are ever written. */
 const seqBlock = 10_000;
-
-type Value = string | number | null | Uint8Array;
 
 export interface SqliteMailboxOptions extends OpenOptions {
   /** `relay.db`, or ":memory:" for tests and the simulation, where every body is inline. */
@@ -53,19 +25,15 @@ export interface SqliteMailboxOptions extends OpenOptions {
   new_epoch: string;
 }
 
-export class SqliteMailbox implements Mailbox {
+export class SqliteMailbox extends SqliteReader implements Mailbox {
   readonly epoch: string;
-  private readonly db: Database;
-  private readonly files: BodyFiles | undefined;
-  private readonly statements = new Map<string, Statement>();
-  private readonly numbers = new Map<string, number>();
   private open = false;
   private seq: number;
   private seqReserved: number;
 
   constructor(options: SqliteMailboxOptions) {
-    this.db = openDatabase(options.path, options);
-    this.files = options.bodies === undefined ? undefined : new BodyFiles(options.bodies);
+    const files = options.bodies === undefined ? undefined : new BodyFiles(options.bodies);
+    super(openDatabase(options.path, options), files);
     const meta = this.sql<{ value: string | number }>("SELECT value FROM meta WHERE key = ?");
     const epoch = meta.get("epoch")?.value;
     if (epoch === undefined) this.setMeta("epoch", options.new_epoch);
@@ -125,7 +93,10 @@ export class SqliteMailbox implements Mailbox {
       case "put_invite": {
         const { id, secret_hash, role, name, uses, expires_ms } = change.invite;
         const values = [id, secret_hash, role, name ?? null, uses, expires_ms];
-        return this.run("INSERT INTO invites (id, secret_hash, role, name, uses, expires_ms) VALUES (?, ?, ?, ?, ?, ?)", values);
+        return this.run(
+          "INSERT INTO invites (id, secret_hash, role, name, uses, expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
+          values,
+        );
       }
       case "use_invite":
         return this.run("UPDATE invites SET uses = uses - 1 WHERE id = ?", [change.id]);
@@ -138,7 +109,15 @@ export class SqliteMailbox implements Mailbox {
       }
       case "put_letter": {
         const { seq, endpoint, letter, id, about, due_ms, bytes } = change;
-        const values = [seq, endpoint, letterKinds.indexOf(letter), idBytes(id), idBytes(about), bytes.byteLength, due_ms];
+        const values = [
+          seq,
+          endpoint,
+          letterKinds.indexOf(letter),
+          idBytes(id),
+          idBytes(about),
+          bytes.byteLength,
+          due_ms,
+        ];
         const sql = `INSERT OR IGNORE INTO letters (seq, endpoint, kind, id, about, size, due_ms)
           VALUES (?, ?, ?, ?, ?, ?, ?)`;
         if (this.sql(sql).run(...(values as never[])).changes > 0) this.putBody(seq, bytes);
@@ -152,7 +131,9 @@ export class SqliteMailbox implements Mailbox {
     }
   }
 
-  private stageTask(change: Extract<Change, { kind: `${string}_task` | "mark_done" | "mark_received" | "postpone" }>): void {
+  private stageTask(
+    change: Extract<Change, { kind: `${string}_task` | "mark_done" | "mark_received" | "postpone" }>,
+  ): void {
     switch (change.kind) {
       case "put_task": {
         const { task, body } = change;
@@ -198,7 +179,9 @@ export class SqliteMailbox implements Mailbox {
         this.run("DELETE FROM tasks WHERE seq = ?", [change.seq]);
         // Its number may be in the cache; a group that comes back gets a new row.
         this.numbers.clear();
-        return this.run("DELETE FROM groups WHERE no = ? AND NOT EXISTS (SELECT 1 FROM tasks WHERE grp = no)", [change.group]);
+        return this.run("DELETE FROM groups WHERE no = ? AND NOT EXISTS (SELECT 1 FROM tasks WHERE grp = no)", [
+          change.group,
+        ]);
       default:
         return unreachable(change);
     }
@@ -214,7 +197,8 @@ export class SqliteMailbox implements Mailbox {
     if (from === "queued") this.dropBody(seq);
     if (to === "gone") {
       this.run("UPDATE tasks SET done_set = NULL, received_set = NULL WHERE seq = ?", [seq]);
-      for (const row of this.sql<{ seq: number }>("SELECT seq FROM news WHERE task = ?").all(seq)) this.dropBody(row.seq);
+      for (const row of this.sql<{ seq: number }>("SELECT seq FROM news WHERE task = ?").all(seq))
+        this.dropBody(row.seq);
       this.run("DELETE FROM news WHERE task = ?", [seq]);
     }
   }
@@ -238,122 +222,14 @@ export class SqliteMailbox implements Mailbox {
     if (this.seq > this.seqReserved) this.seqReserved = this.seq;
   }
 
-  principal(id: string): Principal | undefined {
-    const row = this.sql<SqlPrincipal>("SELECT * FROM principals WHERE id = ?").get(idBytes(id));
-    return row === null ? undefined : readPrincipal(row);
-  }
-
-  findPrincipal(id: string): number | undefined {
-    const known = this.numbers.get(`p${id}`);
-    return known ?? this.sql<{ no: number }>("SELECT no FROM principals WHERE id = ?").get(idBytes(id))?.no;
-  }
-
-  principals(kind: Principal["kind"]): Principal[] {
-    const sql = "SELECT * FROM principals WHERE kind = ? AND enrolled_ms IS NOT NULL ORDER BY no";
-    return this.sql<SqlPrincipal>(sql).all(principalKinds.indexOf(kind)).map(readPrincipal);
-  }
-
-  invite(id: string): InviteRow | undefined {
-    const row = this.sql<Omit<InviteRow, "name"> & { name: string | null }>("SELECT * FROM invites WHERE id = ?").get(id);
-    return row === null ? undefined : { ...row, name: row.name ?? undefined };
-  }
-
-  task(id: string): TaskRow | undefined {
-    const row = this.sql<SqlTask>(`${taskColumns} WHERE t.id = ?`).get(idBytes(id));
-    return row === null ? undefined : readTask(row);
-  }
-
-  taskOf(seq: number): TaskRow | undefined {
-    const row = this.sql<SqlTask>(`${taskColumns} WHERE t.seq = ?`).get(seq);
-    return row === null ? undefined : readTask(row);
-  }
-
-  findGroup(sender: number, id: string): number | undefined {
-    const sql = "SELECT no FROM groups WHERE id = ? AND sender = ?";
-    return this.sql<{ no: number }>(sql).get(idBytes(id), sender)?.no;
-  }
-
-  list(query: ListQuery): TaskRow[] {
-    const where = ["t.state < 3"];
-    const values: Value[] = [];
-    const also = (sql: string, ...more: Value[]): void => {
-      where.push(sql);
-      values.push(...more);
-    };
-    if (query.sender !== undefined) also("t.sender = ?", query.sender);
-    if (query.before !== undefined) also("t.seq < ?", query.before);
-    // The plus signs keep SQLite from walking the index by id when there is a better one, and the other way round.
-    if (query.prefix !== undefined) also("t.id BETWEEN ? AND ?", ...idRange(query.prefix));
-    if (query.group !== undefined) also("t.grp IN (SELECT no FROM groups WHERE id = ?)", idBytes(query.group));
-    if (query.ids !== undefined) {
-      also(`t.id IN (SELECT unhex(value) FROM json_each(?))`, JSON.stringify(query.ids.map((id) => id.replaceAll("-", ""))));
-    }
-    if (query.unfinished) also("t.state < 2 AND (t.done < t.count OR t.count = 0)");
-    const sql = `${taskColumns} WHERE ${where.join(" AND ")} ORDER BY t.seq DESC LIMIT ?`;
-    return this.sql<SqlTask>(sql).all(...values, query.limit).map(readTask);
-  }
-
-  queue(endpoint: number, after: { rank: number; seq: number } | undefined, limit: number): QueuedTask[] {
-    if (after === undefined) {
-      const sql = "SELECT seq, rank, count, size FROM tasks WHERE endpoint = ? AND state = 0 ORDER BY rank, seq LIMIT ?";
-      return this.sql<QueuedTask>(sql).all(endpoint, limit);
-    }
-    const sql = `SELECT seq, rank, count, size FROM tasks WHERE endpoint = ? AND state = 0 AND (rank, seq) > (?, ?)
-      ORDER BY rank, seq LIMIT ?`;
-    return this.sql<QueuedTask>(sql).all(endpoint, after.rank, after.seq, limit);
-  }
-
-  queuedCount(endpoint: number): number {
-    return this.sql<{ n: number }>("SELECT count(*) AS n FROM tasks WHERE endpoint = ? AND state = 0").get(endpoint)?.n ?? 0;
-  }
-
-  letters(endpoint: number, after_seq: number, limit: number): Letter[] {
-    const sql = "SELECT seq, kind, about, size FROM letters WHERE endpoint = ? AND seq > ? ORDER BY seq LIMIT ?";
-    return this.sql<SqlLetter>(sql).all(endpoint, after_seq, limit).map(readLetter);
-  }
-
-  newsOfGroup(group: number, after_seq: number, limit: number): NewsRow[] {
-    const sql = "SELECT seq, task, kind, size FROM news WHERE grp = ? AND seq > ? ORDER BY seq LIMIT ?";
-    return this.sql<SqlNews>(sql).all(group, after_seq, limit).map(readNews);
-  }
-
-  newsOfTask(task: number, after_seq: number, limit: number): NewsRow[] {
-    const sql = "SELECT seq, task, kind, size FROM news WHERE task = ? AND seq > ? ORDER BY seq LIMIT ?";
-    return this.sql<SqlNews>(sql).all(task, after_seq, limit).map(readNews);
-  }
-
-  hasNews(task: number, id: string): boolean {
-    return this.sql("SELECT 1 FROM news WHERE task = ? AND id = ?").get(task, idBytes(id)) !== null;
-  }
-
-  bytes(seq: number): Uint8Array | undefined {
-    const row = this.sql<{ bytes: Uint8Array | null }>("SELECT bytes FROM bodies WHERE seq = ?").get(seq);
-    if (row === null) return undefined;
-    return row.bytes ?? this.files?.read(seq);
-  }
-
-  nextDue(): number | undefined {
-    const task = this.sql<{ due: number | null }>("SELECT min(due_ms) AS due FROM tasks").get()?.due ?? Infinity;
-    const letter = this.sql<{ due: number | null }>("SELECT min(due_ms) AS due FROM letters").get()?.due ?? Infinity;
-    const due = Math.min(task, letter);
-    return due === Infinity ? undefined : due;
-  }
-
-  due(now_ms: number, limit: number): { tasks: TaskRow[]; letters: number[] } {
-    const tasks = this.sql<SqlTask>(`${taskColumns} WHERE t.due_ms <= ? ORDER BY t.due_ms LIMIT ?`).all(now_ms, limit);
-    const letters = this.sql<{ seq: number }>("SELECT seq FROM letters WHERE due_ms <= ? LIMIT ?").all(now_ms, limit);
-    return { tasks: tasks.map(readTask), letters: letters.map((row) => row.seq) };
-  }
-
-  counts(): { tasks: number; queued: number; news: number; letters: number } {
-    const sql = `SELECT (SELECT count(*) FROM tasks WHERE state < 3) AS tasks, (SELECT count(*) FROM tasks WHERE state = 0) AS
-      queued, (SELECT count(*) FROM news) AS news, (SELECT count(*) FROM letters) AS letters`;
-    return this.sql<{ tasks: number; queued: number; news: number; letters: number }>(sql).get() ?? none;
+  /** Writes a copy of everything to a new file. */
+  backupTo(file: string): void {
+    backupDatabase(this.db, (seq) => this.files?.read(seq), file);
   }
 
   close(): void {
     this.rollback();
-    for (const statement of this.statements.values()) statement.finalize();
+    this.finalizeAll();
     this.db.close();
   }
 
@@ -364,7 +240,10 @@ export class SqliteMailbox implements Mailbox {
   }
 
   private setMeta(key: string, value: string | number): void {
-    this.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [key, value]);
+    this.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [
+      key,
+      value,
+    ]);
   }
 
   private number(name: string, find: string, key: Value[], make: () => [string, Value[]]): number {
@@ -390,23 +269,13 @@ export class SqliteMailbox implements Mailbox {
   }
 
   private dropBody(seq: number): void {
-    const row = this.sql<{ in_file: number }>("DELETE FROM bodies WHERE seq = ? RETURNING bytes IS NULL AS in_file").get(seq);
+    const row = this.sql<{ in_file: number }>(
+      "DELETE FROM bodies WHERE seq = ? RETURNING bytes IS NULL AS in_file",
+    ).get(seq);
     if (row?.in_file === 1) this.files?.drop(seq);
   }
 
   private run(sql: string, values: Value[]): void {
     this.sql(sql).run(...(values as never[]));
   }
-
-  /** A prepared statement, kept for ever: the texts in this file are few. */
-  private sql<Row = unknown>(text: string): Statement<Row, Value[]> {
-    let statement = this.statements.get(text);
-    if (statement === undefined) {
-      statement = this.db.prepare(text);
-      this.statements.set(text, statement);
-    }
-    return statement as Statement<Row, Value[]>;
-  }
 }
-
-const none = { tasks: 0, queued: 0, news: 0, letters: 0 };

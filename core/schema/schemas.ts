@@ -13,6 +13,7 @@ import {
 import { endpointKeySchema, identityFileSchema, inviteSchema } from "./identity.ts";
 import * as live from "./live_message.ts";
 import { parcelHeadSchema } from "./outbox.ts";
+import { relayConfigSchema } from "./relay_config.ts";
 import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
 import * as session from "./session_message.ts";
@@ -65,6 +66,7 @@ export const schemas = [
   relay.storedSchema,
   relay.liveSchema,
   relay.undeliveredSchema,
+  relayConfigSchema,
   worker.runSchema,
   worker.resultAckSchema,
   worker.workerCancelSchema,

@@ -6,12 +6,18 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Identity, makeIdentity, openIdentity } from "../../core/access/principal.ts";
-import { composeAccept, composeCancel, composeReceipt, composeResult, composeTasks } from "../../core/envelope/compose.ts";
-import { type Envelope, digestOf, readEnvelope } from "../../core/envelope/envelope.ts";
+import {
+  composeAccept,
+  composeCancel,
+  composeReceipt,
+  composeResult,
+  composeTasks,
+} from "../../core/envelope/compose.ts";
+import { digestOf, type Envelope, readEnvelope } from "../../core/envelope/envelope.ts";
 import { Sealer } from "../../core/envelope/sealer.ts";
 import type { Random } from "../../core/host/host.ts";
 import { runInTurns, type Turns } from "../../core/host/turn.ts";
-import type { RelayEvent, RelayEffect } from "../../core/relay/event.ts";
+import type { RelayEffect, RelayEvent } from "../../core/relay/event.ts";
 import { defaultLimits, type RelayLimits } from "../../core/relay/limits.ts";
 import type { Mailbox } from "../../core/relay/mailbox.ts";
 import { performEffects } from "../../core/relay/performing.ts";
@@ -215,9 +221,13 @@ export function openTown(options: { on_disk?: boolean; limits?: Partial<RelayLim
       keep: state.keep.bind(state),
       perform: (effects: readonly RelayEffect[]) => performEffects(effects, () => {}),
     };
-    turns = runInTurns(part, () => {}, (error) => {
-      failure = error;
-    });
+    turns = runInTurns(
+      part,
+      () => {},
+      (error) => {
+        failure = error;
+      },
+    );
   };
   begin();
   return town;
@@ -229,7 +239,14 @@ export const sealer = new Sealer(random);
 export async function makeTasks(
   from: Person,
   to: Person,
-  options: { count?: number; group?: string; priority?: number; life_ms?: number; argv?: string[]; at_ms?: number } = {},
+  options: {
+    count?: number;
+    group?: string;
+    priority?: number;
+    life_ms?: number;
+    argv?: string[];
+    at_ms?: number;
+  } = {},
 ): Promise<Envelope<TaskHeader>> {
   await sealer.prepare(to.identity.record);
   const { count = 1, at_ms = 1_790_000_000_000 } = options;

@@ -1,0 +1,53 @@
+/** `gc relay backup`: copies what the relay keeps into one file, while it runs or not. */
+import { Database } from "bun:sqlite";
+import * as fs from "node:fs";
+import { join, resolve } from "node:path";
+import type { Command } from "commander";
+import { GcError } from "../../core/errors.ts";
+import { readIfThere } from "../../core/host/files.ts";
+import { backupDatabase, bodiesDir } from "../../core/relay/backup.ts";
+import { isNetworkDisk } from "../../core/relay/disk.ts";
+import type { Cli } from "../cli.ts";
+import { addExamples } from "../examples.ts";
+import { orderRelay } from "../relay_admin.ts";
+import { visible } from "../visible.ts";
+
+export function describe(parent: Command, cli: Cli): void {
+  const command = parent
+    .command("backup")
+    .description(
+      "Copy what the relay keeps into one file, while it runs. Sealed tasks and results, and who is enrolled, are in " +
+        "it; the relay's own keys are not: copy key.json, cert.pem and cert.key beside it once.",
+    )
+    .argument("<file>", "where to write the copy; it must not be there yet")
+    .action(async (said: string) => {
+      const file = resolve(said);
+      await backup(cli, file);
+      const bytes = fs.statSync(file).size;
+      const human = (): string => `Copied to ${visible(file)} (${Math.ceil(bytes / 1024)} KiB)`;
+      cli.printer.document("gc/relay_backup/v1", { file, bytes }, human, () => file);
+    });
+  addExamples(command, [
+    ["gc relay backup relay-$(date +%F).gcb", "every night, from cron"],
+    ["gc relay restore relay-2026-11-25.gcb", "the way back"],
+  ]);
+}
+
+/** A connection of our own reads while the relay writes, unless the relay has the file for itself. */
+async function backup(cli: Cli, file: string): Promise<void> {
+  const { relay } = cli.home;
+  if (!fs.existsSync(relay.db)) {
+    throw new GcError("missing", "relay.no_store", `There is nothing to copy: no relay ever ran in "${relay.dir}"`);
+  }
+  if (isNetworkDisk(relay.dir)) {
+    await orderRelay(cli, "POST", "backup", { file });
+    return;
+  }
+  const db = new Database(relay.db, { readwrite: true, create: false, strict: true });
+  try {
+    db.run("PRAGMA busy_timeout = 5000");
+    backupDatabase(db, (seq) => readIfThere(join(bodiesDir(relay), String(seq))), file);
+  } finally {
+    db.close();
+  }
+}
