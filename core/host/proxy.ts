@@ -55,7 +55,7 @@ function isExempt(host: string, port: number, list: string): boolean {
   return list.split(/[\s,]+/).some((entry) => entry !== "" && matches(entry.toLowerCase(), host.toLowerCase(), port));
 }
 
-/** One entry of NO_PROXY: `*`, a name or `.domain` or `*.domain`, an address or an IPv4 range; names with a port too. */
+/** One entry of NO_PROXY: `*`, a name, `.domain`, `*.domain`, an address, an IPv4 range; names with a port too. */
 function matches(entry: string, host: string, port: number): boolean {
   if (entry === "*") return true;
   const range = /^(\d+\.\d+\.\d+\.\d+)\/(\d+)$/.exec(entry);

@@ -45,6 +45,8 @@ export class Connection implements Link {
   #taken = 0;
   #hadBacklog = false;
   #stopTimer: () => void = () => {};
+  /** What the timer is armed for. */
+  #armed_ms = 0;
 
   /** @param events `down` is called once, with undefined when the session never was up. */
   constructor(
@@ -107,6 +109,8 @@ export class Connection implements Link {
     const out: SessionEffect[] = [];
     this.#session.message(message, this.#host.clock.monotonic(), out);
     this.#perform(out);
+    // After a pong, the next ping is due before the end that the ping had armed.
+    if (this.#session.due_ms < this.#armed_ms) this.#arm();
   }
 
   /** The socket is closed. */
@@ -235,7 +239,8 @@ export class Connection implements Link {
   #arm(): void {
     this.#stopTimer();
     if (this.#over) return;
-    const delay_ms = Math.max(1, this.#session.due_ms - this.#host.clock.monotonic());
+    this.#armed_ms = this.#session.due_ms;
+    const delay_ms = Math.max(1, this.#armed_ms - this.#host.clock.monotonic());
     this.#stopTimer = this.#host.clock.after(delay_ms, () => {
       const now_ms = this.#host.clock.monotonic();
       const out: SessionEffect[] = [];
