@@ -2,6 +2,7 @@
 # Installs gc: one executable, under the two names gc and gcompute, without root and without a package manager.
 #
 #   curl -fsSL https://RELAY/install.sh | sh                a running relay serves this script and its own executable
+#   sh install.sh --relay HOST:PORT --ca cert.pem           the same from a relay with a certificate of its own
 #   sh install.sh --base-url URL                            from a mirror: a folder with gc-PLATFORM.gz and SHA256SUMS
 #   sh install.sh --offline gc-linux-x64.gz                 without a network; SHA256SUMS lies beside the file
 #   sh install.sh --uninstall
@@ -20,7 +21,7 @@ main() {
   offline=""
   expected=""
   ca_file=""
-  pin=""
+  relay=""
   force=no
   action=install
   work=""
@@ -59,8 +60,8 @@ Usage: sh install.sh [options]
   --version V       take URL/vV/ instead of URL/, and insist that the executable is V (environment: GC_VERSION)
   --offline FILE    install this file; SHA256SUMS must lie beside it, or give --sha256
   --sha256 HEX      what the downloaded or offline file must hash to, instead of the line in SHA256SUMS
-  --ca FILE         trust this certificate (PEM) for the download
-  --pin sha256//B64 trust only the server that holds this public key (curl only)
+  --relay HOST:PORT take the executable that this relay runs
+  --ca FILE         trust this certificate (PEM) alone; with --relay, the relay's own (cert.pem in its data folder)
   --force           replace a gc in DIR/bin that this script did not install
   --uninstall       remove what this script installed; keys, tasks and endpoints under ~/.gc stay
 TEXT
@@ -69,7 +70,7 @@ TEXT
 read_arguments() {
   while [ $# -gt 0 ]; do
     case $1 in
-      --prefix | --base-url | --version | --offline | --sha256 | --ca | --pin)
+      --prefix | --base-url | --version | --offline | --sha256 | --ca | --relay)
         [ $# -ge 2 ] || fail 64 "$1 needs a value" "sh install.sh --help"
         case $1 in
           --prefix) prefix=$2 ;;
@@ -78,11 +79,11 @@ read_arguments() {
           --offline) offline=$2 ;;
           --sha256) expected=$(printf %s "$2" | tr A-F a-f) ;;
           --ca) ca_file=$2 ;;
-          --pin) pin=$2 ;;
+          --relay) relay=$2 ;;
         esac
         shift 2
         ;;
-      --prefix=* | --base-url=* | --version=* | --offline=* | --sha256=* | --ca=* | --pin=*)
+      --prefix=* | --base-url=* | --version=* | --offline=* | --sha256=* | --ca=* | --relay=*)
         option=${1%%=*}
         value=${1#*=}
         shift
@@ -180,10 +181,11 @@ fetch() {
   if have curl; then
     set -- -fL --retry 2 --connect-timeout 20 -o "$2" "$1"
     [ -z "$ca_file" ] || set -- --cacert "$ca_file" "$@"
-    [ -z "$pin" ] || set -- --insecure --pinnedpubkey "$pin" "$@"
+    [ -z "$connect_to" ] || set -- --connect-to "$connect_to" "$@"
     if [ -t 2 ]; then curl --progress-bar "$@"; else curl -sS "$@"; fi
   elif have wget; then
-    [ -z "$pin" ] || fail 69 "--pin needs curl, and there is only wget" "install curl, or use --ca FILE"
+    [ -z "$connect_to" ] || fail 69 "--relay with --ca needs curl, and there is only wget" \
+      "copy the executable over, then sh install.sh --offline FILE --sha256 HEX"
     set -- -q -O "$2" "$1"
     [ -z "$ca_file" ] || set -- "--ca-certificate=$ca_file" "$@"
     case $(wget --version 2>/dev/null) in
@@ -195,7 +197,23 @@ fetch() {
   fi
 }
 
+# A relay's own certificate is for the name gc-relay, wherever the relay is.
+find_relay() {
+  case $relay in
+    *[!A-Za-z0-9._:-]* | :* | *: | *:*[!0-9]*) fail 64 "\"$relay\" is not HOST:PORT" "sh install.sh --relay HOST:7443"
+      ;;
+    *:*) ;;
+    *) fail 64 "\"$relay\" names no port" "sh install.sh --relay $relay:7443" ;;
+  esac
+  base_url=https://$relay/gc
+  [ -n "$ca_file" ] || return 0
+  base_url=https://gc-relay:${relay##*:}/gc
+  connect_to=gc-relay:${relay##*:}:$relay
+}
+
 download() {
+  connect_to=""
+  [ -z "$relay" ] || find_relay
   [ -n "$base_url" ] || fail 64 "from where? This copy of install.sh was not served by a relay" \
     "sh install.sh --base-url URL, or --offline FILE"
   from=${base_url%/}

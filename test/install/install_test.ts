@@ -16,6 +16,7 @@ import {
   plant,
   platform,
   publish,
+  relayCertificate,
   serve,
   serveHalf,
   sha256,
@@ -122,6 +123,31 @@ describe("install.sh", () => {
     expect((await install(["--base-url", `${url}/`], { home })).code).toBe(0);
     expect(requests).toEqual(["SHA256SUMS", `gc-${platform}`]);
   });
+
+  test("takes it from a relay with a certificate of its own, and from nobody with another", async () => {
+    const home = makeFolder();
+    const program = fakeGc("9.9.9");
+    const sums = Buffer.from(`${sha256(program)}  gc-${platform}\n`);
+    const files = new Map([
+      ["gc/SHA256SUMS", sums],
+      [`gc/gc-${platform}`, program],
+    ]);
+    const [own, other] = [await relayCertificate(), await relayCertificate()];
+    const { port } = serve(files, own);
+    const pem = join(home, "cert.pem");
+    writeFileSync(pem, other.cert);
+    const refused = await install(["--relay", `127.0.0.1:${port}`, "--ca", pem], { home });
+    expect(refused.code).toBe(69);
+    expect(existsSync(join(home, ".local/bin/gc"))).toBe(false);
+    writeFileSync(pem, own.cert);
+    expect((await install(["--relay", `127.0.0.1:${port}`, "--ca", pem], { home })).code).toBe(0);
+  });
+
+  for (const relay of ["host", "host:", ":7443", "a b:1", "$(id):1", "host:x"]) {
+    test(`refuses "${relay}" as a relay`, async () => {
+      expect((await install(["--relay", relay], { home: makeFolder() })).code).toBe(64);
+    });
+  }
 
   test("takes a version from its folder and refuses an executable of another version", async () => {
     const home = makeFolder();

@@ -6,6 +6,8 @@ import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { makeCertificate } from "../../core/access/certificate.ts";
+import { realRandom } from "../../core/host/random.ts";
 
 export const installer = join(import.meta.dir, "../../install.sh");
 
@@ -49,11 +51,15 @@ export function publish(program: Uint8Array): Map<string, Uint8Array> {
 }
 
 /** Serves files by name; `requests` lists what was asked for. */
-export function serve(files: Map<string, Uint8Array>): { url: string; requests: string[] } {
+export function serve(
+  files: Map<string, Uint8Array>,
+  tls?: { key: string; cert: string },
+): { url: string; port: number; requests: string[] } {
   const requests: string[] = [];
   const server = Bun.serve({
     hostname: "127.0.0.1",
     port: 0,
+    ...(tls === undefined ? {} : { tls }),
     fetch(request) {
       const path = new URL(request.url).pathname.slice(1);
       requests.push(path);
@@ -62,7 +68,13 @@ export function serve(files: Map<string, Uint8Array>): { url: string; requests: 
     },
   });
   servers.push({ stop: () => void server.stop(true) });
-  return { url: `http://127.0.0.1:${server.port}`, requests };
+  return { url: `http://127.0.0.1:${server.port}`, port: server.port ?? 0, requests };
+}
+
+/** Key and certificate as a relay makes them for itself. */
+export async function relayCertificate(): Promise<{ key: string; cert: string }> {
+  const { key_pem, cert_pem } = await makeCertificate(Date.now(), realRandom());
+  return { key: key_pem, cert: cert_pem };
 }
 
 /**
