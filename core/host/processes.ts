@@ -93,27 +93,22 @@ export function descendants(roots: Iterable<number>, table: readonly ProcessRow[
 }
 
 /**
- * Processes whose environment, as it was when they started their program, has a line that `matches` accepts. The only
- * way to find a daemon that left group, session and parents behind. Only our own processes can be read.
+ * The value of a variable in the environment of a process, as it was when the process started its program; undefined
+ * when it has none, or is not ours to read. The only way to recognise a daemon that left group, session and parents.
  */
-export function findByEnvironment(variable: string, matches: (value: string) => boolean): number[] {
-  const found: number[] = [];
-  if (process.platform !== "linux") return found;
-  const needle = Buffer.from(`${variable}=`);
-  for (const pid of pidsInProc()) {
-    let environ: Buffer;
-    try {
-      environ = fs.readFileSync(`/proc/${pid}/environ`);
-    } catch {
-      continue;
-    }
-    const at = environ.indexOf(needle);
-    if (at < 0 || (at > 0 && environ[at - 1] !== 0)) continue;
-    const end = environ.indexOf(0, at);
-    const value = environ.toString("utf8", at + needle.byteLength, end < 0 ? environ.byteLength : end);
-    if (matches(value)) found.push(pid);
+export function environmentValue(pid: number, variable: string): string | undefined {
+  let environ: Buffer;
+  try {
+    environ = fs.readFileSync(`/proc/${pid}/environ`);
+  } catch {
+    return undefined;
   }
-  return found;
+  const needle = `${variable}=`;
+  let at = environ.indexOf(needle);
+  while (at > 0 && environ[at - 1] !== 0) at = environ.indexOf(needle, at + 1);
+  if (at < 0) return undefined;
+  const end = environ.indexOf(0, at);
+  return environ.toString("utf8", at + needle.length, end < 0 ? environ.byteLength : end);
 }
 
 /** Sends a signal to a process, or with a negative number to a group; false when there is none any more. */
@@ -126,6 +121,11 @@ export function signal(pid: number, name: NodeJS.Signals): boolean {
     // EPERM: it changed its user. Nothing we could do about it; whoever asks will see it alive.
     return true;
   }
+}
+
+/** Calls `act` whenever this process gets the signal, instead of what the signal does by itself. */
+export function onSignal(name: NodeJS.Signals, act: () => void): void {
+  process.on(name, act);
 }
 
 /** How a detached process is started. */

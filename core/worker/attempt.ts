@@ -39,6 +39,8 @@ export interface HeldAttempt {
   exit: Exit | undefined;
   /** What the deadline of this attempt means when it comes. */
   next: "walltime" | "terminate" | "kill" | "give_up" | undefined;
+  /** Input that came before the process was there; undefined once it is, or if the task takes none. */
+  early: { bytes: Uint8Array | undefined; end: boolean }[] | undefined;
   /** Input offset that is expected next, and offset that the task took. */
   input_at: number;
   input_taken: number;

@@ -78,4 +78,6 @@ export type WorkerEffect =
   | { t: "wake"; at_ms: number }
   /** Push `flush` after this time. */
   | { t: "gather"; delay_ms: number }
+  /** Answer by `storage_works` or by `unsafe`. */
+  | { t: "try_storage" }
   | { t: "exit" };

@@ -12,6 +12,7 @@ export type StreamName = "stdout" | "stderr";
 export interface ChunkOrder {
   sid: string;
   tid: string;
+  attempt: number;
   key: AttemptKey;
   stream: StreamName;
   offset: number;
@@ -28,6 +29,7 @@ interface Place {
 interface Follower {
   readonly sid: string;
   readonly tid: string;
+  readonly attempt: number;
   readonly key: AttemptKey;
   window: number;
   readonly places: { readonly [stream in StreamName]: Place };
@@ -51,7 +53,7 @@ export class Followers {
   }
 
   /** Takes in a `follow` for an attempt: a new follower, new offsets, or an end. */
-  follow(key: AttemptKey, message: Follow): void {
+  follow(key: AttemptKey, attempt: number, message: Follow): void {
     const { sid } = message;
     let follower = this.#bySid.get(sid);
     if (follower !== undefined && (message.stop === true || follower.key !== key)) {
@@ -62,7 +64,7 @@ export class Followers {
     if (follower === undefined) {
       const place = (from: number): Place => ({ acked: from, sent: from, ended: false });
       const places = { stdout: place(message.stdout_from), stderr: place(message.stderr_from) };
-      follower = { sid, tid: message.tid, key, window: message.window, places };
+      follower = { sid, tid: message.tid, attempt, key, window: message.window, places };
       this.#bySid.set(sid, follower);
       const others = this.#byKey.get(key);
       if (others === undefined) this.#byKey.set(key, new Set([follower]));
@@ -117,13 +119,13 @@ function advance(
   orders: (order: ChunkOrder) => void,
 ): void {
   const place = follower.places[stream];
-  const { sid, tid, key } = follower;
+  const { sid, tid, attempt, key } = follower;
   while (!place.ended) {
     const room = place.acked + follower.window - place.sent;
     const bytes = Math.min(size - place.sent, room, chunkBytesMax);
     const end = over && place.sent + Math.max(bytes, 0) >= size;
     if (bytes <= 0 && !end) return;
-    orders({ sid, tid, key, stream, offset: place.sent, bytes: Math.max(bytes, 0), end });
+    orders({ sid, tid, attempt, key, stream, offset: place.sent, bytes: Math.max(bytes, 0), end });
     place.sent += Math.max(bytes, 0);
     place.ended = end;
   }

@@ -44,9 +44,9 @@ export function endedByUs(ending: Ending, walltime_s?: number): Outcome {
   }
 }
 
-/** Number of a signal on this machine; 0 for a name that it does not know. */
+/** Number of a signal on this machine, by name; those without a name (real-time signals) come as their number. */
 export function signalNumber(name: string): number {
-  return (constants.signals as { [name: string]: number })[name] ?? 0;
+  return (constants.signals as { [name: string]: number })[name] ?? (Number(name) || 0);
 }
 
 function endedBySignal(signal: string, out_of_memory: boolean): Outcome {

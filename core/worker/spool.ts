@@ -124,7 +124,10 @@ class SpoolReader {
   readonly #finished = new Map<AttemptKey, FinishedAttempt>();
 
   read(record: Uint8Array): void {
-    const value = JSON.parse(decoder.decode(record)) as { s?: { tid: string; attempt: number }[]; f?: FinishedAttempt[] };
+    const value = JSON.parse(decoder.decode(record)) as {
+      s?: { tid: string; attempt: number }[];
+      f?: FinishedAttempt[];
+    };
     for (const item of value.s ?? []) this.#started.set(keyOf(item.tid, item.attempt), item);
     for (const item of value.f ?? []) this.#finished.set(keyOf(item.tid, item.attempt), item);
   }

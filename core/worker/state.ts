@@ -18,7 +18,7 @@ import { end, late, mainEnded } from "./ending.ts";
 import { Followers, type OutputSizes } from "./followers.ts";
 import { endedByUs, outcomeOf, resultOf } from "./outcome.ts";
 import { needsOf, Slots } from "./slots.ts";
-import { takeInput } from "./typed_input.ts";
+import { passEarlyInput, takeInput } from "./typed_input.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
 import { Deadlines } from "./walltime.ts";
 
@@ -90,7 +90,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
         this.#left = false;
         return this.#results.unsafe(event.finished, out);
       case "storage_works":
-        this.#results.storage_works = true;
+        this.#results.storageWorks();
         return this.#proceed(out);
       case "leave":
         this.#deserted = true;
@@ -100,9 +100,15 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     }
   }
 
-  /** Whether anything is queued or runs here. For logs and tests. */
-  get busy(): boolean {
-    return this.#held.size > 0;
+  /** Attempts that were started and are not over. */
+  running(): { tid: string; attempt: number }[] {
+    const running = [...this.#held.values()].filter(({ phase }) => phase !== "queued");
+    return running.map(({ tid, attempt }) => ({ tid, attempt }));
+  }
+
+  /** Results that the endpoint has not acknowledged. */
+  unacknowledged(): FinishedAttempt[] {
+    return [...this.#results.values()];
   }
 
   #hear(message: ToWorker, now: Now, out: Out): void {
@@ -164,6 +170,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
       ending: undefined,
       exit: undefined,
       next: undefined,
+      early: spec.stdin?.kind === "stream" ? [] : undefined,
       input_at: 0,
       input_taken: 0,
       stdout_bytes: 0,
@@ -181,7 +188,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
 
   /** Starts what fits, in the order it came, and tells what there is to tell. Ends every event that may allow either. */
   #proceed(out: Out): void {
-    while (this.#head < this.#queue.length && this.#results.storage_works) {
+    while (this.#head < this.#queue.length && this.#results.storable) {
       const next = this.#queue[this.#head] as HeldAttempt;
       if (next.phase === "queued") {
         if (!this.#slots.fits(next.needs)) break;
@@ -211,6 +218,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     const held = this.#held.get(key);
     if (held === undefined || held.phase !== "running") return;
     held.started_ms = now.wall_ms;
+    passEarlyInput(held, out.effects);
     this.#results.started(held, out);
     const { walltime_s } = held.spec;
     if (walltime_s !== undefined && held.ending === undefined) {
@@ -347,9 +355,9 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #follow(message: Follow, out: Out): void {
     const key = this.#newestOf(message.tid);
     const before = this.#followers.has(key);
-    this.#followers.follow(key, message);
-    const after = this.#followers.has(key);
     const held = this.#held.get(key);
+    this.#followers.follow(key, held?.attempt ?? this.#results.get(key)?.attempt ?? 0, message);
+    const after = this.#followers.has(key);
     if (before !== after && held !== undefined && held.phase !== "queued") {
       out.effects.push({ t: "watch", key, on: after });
     }

@@ -11,8 +11,14 @@ import type { WorkerEffect } from "./decision.ts";
 const inputAheadMax = 2 * followWindowBytes;
 
 /** Whether a task takes input from the attached client. */
-export function takesInput(held: HeldAttempt): boolean {
+export function takesInput(held: Pick<HeldAttempt, "spec">): boolean {
   return held.spec.stdin?.kind === "stream";
+}
+
+/** The process is there: it gets what came before it. */
+export function passEarlyInput(held: HeldAttempt, effects: WorkerEffect[]): void {
+  for (const piece of held.early ?? []) effects.push({ t: "input", key: held.key, ...piece });
+  held.early = undefined;
 }
 
 /** Takes in one `input` for `held`; undefined when the task is not here (any more). */
@@ -32,7 +38,9 @@ export function takeInput(held: HeldAttempt | undefined, message: Input, effects
   if (until - held.input_taken > inputAheadMax) return;
   const fresh = bytes.subarray(Math.max(held.input_at - offset, 0));
   held.input_at = Math.max(held.input_at, until);
-  effects.push({ t: "input", key: held.key, bytes: fresh.byteLength > 0 ? fresh : undefined, end });
+  const piece = { bytes: fresh.byteLength > 0 ? fresh : undefined, end };
+  if (held.early !== undefined) held.early.push(piece);
+  else effects.push({ t: "input", key: held.key, ...piece });
 }
 
 function acknowledge(tid: string, offset: number, closed: boolean): WorkerEffect {

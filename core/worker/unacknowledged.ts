@@ -27,7 +27,7 @@ export class Unacknowledged {
   #again: FinishedAttempt[] = [];
   #starts: HeldAttempt[] = [];
   #gathering = false;
-  storage_works = true;
+  #storable = true;
 
   /** `stored`: results of an earlier life, in the spool. */
   constructor(stored: readonly FinishedAttempt[]) {
@@ -82,18 +82,20 @@ export class Unacknowledged {
   /** Tells what there is: at once, or in a moment if `more_waits`. */
   tell(more_waits: boolean, out: Out): void {
     if (this.allTold) return;
-    if (!this.storage_works) this.#gather(storageRetry_ms, out);
-    else if (more_waits) this.#gather(gather_ms, out);
+    if (more_waits) this.#gather(gather_ms, out);
     else this.flush(out);
   }
 
   /** The moment is over. */
   gathered(out: Out): void {
     this.#gathering = false;
-    this.flush(out);
+    if (this.#storable) this.flush(out);
+    else out.effects.push({ t: "try_storage" });
   }
 
+  /** Tells now, unless nothing can be stored: then all waits until it can. */
   flush(out: Out): void {
+    if (!this.#storable) return;
     const started = this.#starts.filter(({ phase }) => phase !== "over").map(({ tid, attempt }) => ({ tid, attempt }));
     const fresh = this.#fresh;
     const all = this.#again.length === 0 ? fresh : [...this.#again, ...fresh];
@@ -106,9 +108,18 @@ export class Unacknowledged {
     if (planted("discardOnSend")) for (const { tid, attempt } of all) this.#finished.delete(keyOf(tid, attempt));
   }
 
+  /** Whether things can be stored, as far as is known. If not, no task may start. */
+  get storable(): boolean {
+    return this.#storable;
+  }
+
+  storageWorks(): void {
+    this.#storable = true;
+  }
+
   /** These could not be stored: they wait, and so does every start. */
   unsafe(finished: readonly FinishedAttempt[], out: Out): void {
-    this.storage_works = false;
+    this.#storable = false;
     this.#again.push(...finished.filter((item) => this.#finished.has(keyOf(item.tid, item.attempt))));
     this.#gather(storageRetry_ms, out);
   }

@@ -1,0 +1,269 @@
+/**
+ * The tasks that run in this worker, as processes: started, signalled, watched, and reported as over only when nothing of
+ * them is left, or when the state says that nobody waits any longer. Decides nothing about outcomes; everything that
+ * happens becomes an event.
+ */
+
+import * as fs from "node:fs";
+import { homedir } from "node:os";
+import { join } from "node:path";
+import { messageOf } from "../errors.ts";
+import type { Host } from "../host/host.ts";
+import { signal } from "../host/processes.ts";
+import type { TaskSpec } from "../schema/task.ts";
+import type { AttemptKey, Exit } from "./attempt.ts";
+import { type Berth, type BerthPlaces, Berths } from "./berth.ts";
+import type { Harvest, Now, WorkerEvent } from "./decision.ts";
+import { taskEnvironment } from "./environment.ts";
+import { makePipeInput, SocketInput, type TaskInput } from "./input.ts";
+import { MemoryPressure } from "./memory_pressure.ts";
+import { notStored } from "./outcome.ts";
+import { directoryOf, inlineInput, makeProcess } from "./process.ts";
+import { Tty } from "./pty.ts";
+import { signalTree, Trees } from "./tree.ts";
+
+/** One task that runs. */
+interface RunningTask {
+  readonly key: AttemptKey;
+  readonly tid: string;
+  readonly attempt: number;
+  readonly spec: TaskSpec;
+  readonly berth: Berth;
+  pid: number;
+  process: Bun.Subprocess | undefined;
+  exit: Exit | undefined;
+  /** The main process ended and others have not: the state knows. */
+  clearing: boolean;
+  tty: Tty | undefined;
+  input: TaskInput | undefined;
+  trouble: string | undefined;
+}
+
+/** Without adoption nobody tells that what a task left behind has ended: it is looked at again after this time. */
+const lookAgain_ms = 50;
+
+export class RunningTasks {
+  readonly #host: Host;
+  readonly #env: { readonly [name: string]: string };
+  readonly #places: BerthPlaces;
+  readonly #push: (event: WorkerEvent) => void;
+  readonly #berths: Berths;
+  readonly #trees = new Trees();
+  readonly #pressure = new MemoryPressure();
+  readonly #tasks = new Map<AttemptKey, RunningTask>();
+  /** Main processes that have not ended. */
+  readonly #byPid = new Map<number, RunningTask>();
+  readonly #clearing = new Set<RunningTask>();
+
+  /** `env`: what all tasks get. */
+  constructor(
+    host: Host,
+    env: { readonly [name: string]: string },
+    places: BerthPlaces,
+    push: (event: WorkerEvent) => void,
+  ) {
+    this.#host = host;
+    this.#env = env;
+    this.#places = places;
+    this.#push = push;
+    this.#berths = new Berths(places);
+  }
+
+  /** Makes the process of a task; answers by `started` or `not_started`. */
+  start(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec): void {
+    let berth: Berth | undefined;
+    try {
+      berth = this.#berths.take();
+      const task: RunningTask = {
+        key,
+        tid,
+        attempt,
+        spec,
+        berth,
+        pid: 0,
+        process: undefined,
+        exit: undefined,
+        clearing: false,
+        tty: undefined,
+        input: undefined,
+        trouble: undefined,
+      };
+      this.#launch(task);
+    } catch (error) {
+      if (berth !== undefined) this.#berths.give(berth);
+      this.#push({ t: "not_started", key, outcome: notStored(error), now: this.#now() });
+    }
+  }
+
+  /** Signals the process group of a task, or all that can be found of it. */
+  signal(key: AttemptKey, name: NodeJS.Signals, scope: "group" | "tree"): void {
+    const task = this.#tasks.get(key);
+    if (task === undefined) return;
+    if (scope === "tree") signalTree(this.#members(task), task, name);
+    else if (task.exit === undefined) signal(-task.pid, name);
+  }
+
+  /** Does not wait any longer for what is left of a task. */
+  collect(key: AttemptKey): void {
+    const task = this.#tasks.get(key);
+    if (task === undefined) return;
+    task.trouble ??= "Some of its processes could not be ended";
+    this.#finish(task, false);
+  }
+
+  input(key: AttemptKey, bytes: Uint8Array | undefined, end: boolean): void {
+    this.#tasks.get(key)?.input?.write(bytes, end);
+  }
+
+  resize(key: AttemptKey, columns: number, rows: number): void {
+    this.#tasks.get(key)?.tty?.resize(columns, rows);
+  }
+
+  /** Bytes that a running task has written so far; undefined when it does not run. */
+  sizes(key: AttemptKey): { stdout: number; stderr: number } | undefined {
+    const task = this.#tasks.get(key);
+    if (task === undefined) return undefined;
+    return { stdout: task.berth.stdout.size(), stderr: task.berth.stderr.size() };
+  }
+
+  /** Output of a running task; undefined when it does not run. */
+  read(key: AttemptKey, stream: "stdout" | "stderr", offset: number, bytes: number): Uint8Array | undefined {
+    return this.#tasks.get(key)?.berth[stream].read(offset, bytes);
+  }
+
+  /** A child of this process has ended (SIGCHLD): maybe an orphan that came to us. */
+  childEnded(): void {
+    if (!this.#trees.adopts) return;
+    this.#trees.strays(this.#byPid);
+    for (const task of [...this.#clearing]) this.#settle(task);
+  }
+
+  /** Removes what slots use by turns. Only when nothing runs. */
+  close(): void {
+    this.#berths.removeAll();
+  }
+
+  #launch(task: RunningTask): void {
+    const { key, tid, attempt, spec, berth } = task;
+    const sandbox = spec.sandbox === false ? undefined : berth.sandbox.prepare();
+    const discard = spec.output === "discard";
+    const stdin = this.#stdinOf(task);
+    const made = makeProcess({
+      spec,
+      env: taskEnvironment(this.#env, spec, tid, attempt, sandbox),
+      cwd: directoryOf(spec, sandbox, this.#env.HOME ?? homedir()),
+      stdin,
+      stdout: discard ? "ignore" : berth.stdout.fd,
+      stderr: discard ? "ignore" : berth.stderr.fd,
+      tty: task.tty,
+      exited: (exit, process) => this.#exited(task, exit, process),
+    });
+    if (typeof stdin === "number") fs.closeSync(stdin);
+    if ("outcome" in made) {
+      task.input?.close();
+      task.tty?.close();
+      this.#berths.give(berth);
+      this.#push({ t: "not_started", key, outcome: made.outcome, now: this.#now() });
+      return;
+    }
+    task.process = made.process;
+    task.pid = made.process.pid;
+    if (stdin === "pipe") task.input = new SocketInput(made.process.stdin as Bun.FileSink, this.#taken(key));
+    task.tty?.begin(made.process.terminal, spec.stdin);
+    this.#tasks.set(key, task);
+    this.#byPid.set(task.pid, task);
+    this.#push({ t: "started", key, now: this.#now() });
+  }
+
+  /** How the task gets its input; a number is a descriptor to be closed after the start. */
+  #stdinOf(task: RunningTask): number | "ignore" | "pipe" {
+    const { key, spec } = task;
+    if (spec.tty !== undefined) {
+      task.tty = this.#ttyOf(task, spec.tty);
+      task.input = task.tty;
+      return "ignore";
+    }
+    if (spec.stdin === undefined || spec.stdin.kind === "none") return "ignore";
+    if (spec.stdin.kind === "inline") {
+      return inlineInput(spec.stdin.base64, join(this.#places.outputs, `${this.#places.worker_id}.in`));
+    }
+    const pipe = makePipeInput(this.#host.clock, this.#taken(key));
+    if (pipe === undefined) return "pipe";
+    task.input = pipe.input;
+    return pipe.read;
+  }
+
+  #ttyOf(task: RunningTask, tty: NonNullable<TaskSpec["tty"]>): Tty {
+    return new Tty(tty, {
+      output: (bytes) => {
+        if (task.spec.output === "discard") return;
+        try {
+          task.berth.stdout.write(bytes);
+        } catch (error) {
+          task.trouble = `Some of its output could not be written: ${messageOf(error)}`;
+        }
+        this.#push({ t: "grown", key: task.key, stdout: task.berth.stdout.size(), stderr: 0 });
+      },
+      closed: () => this.#settle(task),
+      taken: this.#taken(task.key),
+    });
+  }
+
+  #taken(key: AttemptKey): (offset: number, closed: boolean) => void {
+    return (offset, closed) => this.#push({ t: "input_taken", key, offset, closed });
+  }
+
+  #exited(task: RunningTask, exit: Exit, process: Bun.Subprocess): void {
+    this.#byPid.delete(process.pid);
+    task.exit = exit;
+    task.process = process;
+    this.#settle(task);
+  }
+
+  /** The main process has ended: is it all? */
+  #settle(task: RunningTask): void {
+    if (task.exit === undefined || this.#tasks.get(task.key) !== task) return;
+    const strays = this.#trees.strays(this.#byPid);
+    const clean = strays?.length === 0 || this.#members(task).length === 0;
+    if (clean && (task.tty === undefined || task.tty.over)) return this.#finish(task, true);
+    if (!task.clearing) {
+      task.clearing = true;
+      this.#clearing.add(task);
+      this.#push({ t: "exited", key: task.key, exit: task.exit, now: this.#now() });
+    }
+    if (!this.#trees.adopts) this.#host.clock.after(lookAgain_ms, () => this.#settle(task));
+  }
+
+  #finish(task: RunningTask, clean: boolean): void {
+    const { key, tid, attempt, spec, berth } = task;
+    this.#tasks.delete(key);
+    this.#clearing.delete(task);
+    task.input?.close();
+    task.tty?.close();
+    const exit = task.exit ?? { code: null, signal: "SIGKILL" };
+    const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
+    try {
+      Object.assign(harvest, berth.harvest(tid, attempt, spec, clean));
+      this.#berths.give(berth);
+    } catch (error) {
+      // The berth is in doubt: it is not used again.
+      task.trouble ??= `Its output could not be read: ${messageOf(error)}`;
+    }
+    const usage = task.process?.resourceUsage();
+    if (usage !== undefined) {
+      harvest.cpu_ms = Number(usage.cpuTime.total) / 1000;
+      harvest.rss_max_kib = Math.round(usage.maxRSS / 1024);
+    }
+    if (exit.signal === "SIGKILL" && this.#pressure.killed()) harvest.out_of_memory = true;
+    if (task.trouble !== undefined) harvest.trouble = task.trouble;
+    this.#push({ t: "ended", key, exit, harvest, now: this.#now() });
+  }
+
+  #members(task: RunningTask): ReturnType<Trees["members"]> {
+    return this.#trees.members(task, this.#byPid, this.#tasks.size === 1);
+  }
+
+  #now(): Now {
+    return { wall_ms: this.#host.clock.now(), mono_ms: this.#host.clock.monotonic() };
+  }
+}
