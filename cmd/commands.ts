@@ -55,22 +55,27 @@ const soon = (path: string) => () => import(path) as Promise<CommandModule>;
 const ranFailure = 125;
 
 export const commands: readonly CommandEntry[] = [
-  { words: ["run"], summary: "Run a command and stream its output", load: soon("./run.ts"), failure_code: ranFailure },
-  { words: ["submit"], summary: "Hand over tasks and print their ids", load: soon("./submit.ts") },
-  { words: ["result"], summary: "Print what tasks came back with", load: soon("./result.ts") },
-  { words: ["wait"], summary: "Wait until tasks have ended", load: soon("./wait.ts") },
+  {
+    words: ["run"],
+    summary: "Run a command and stream its output",
+    load: () => import("./run.ts"),
+    failure_code: ranFailure,
+  },
+  { words: ["submit"], summary: "Hand over tasks and print their ids", load: () => import("./submit.ts") },
+  { words: ["result"], summary: "Print what tasks came back with", load: () => import("./result.ts") },
+  { words: ["wait"], summary: "Wait until tasks have ended", load: () => import("./wait.ts") },
   { words: ["ps"], summary: "List tasks", load: soon("./ps.ts") },
   { words: ["logs"], summary: "Print or follow the output of a task", load: soon("./logs.ts") },
   { words: ["why"], summary: "Tell what a task waits for, or why it failed", load: soon("./why.ts") },
-  { words: ["cancel"], summary: "End tasks, queued or running", load: soon("./cancel.ts") },
-  { words: ["retry"], summary: "Submit ended tasks again", load: soon("./retry.ts") },
+  { words: ["cancel"], summary: "End tasks, queued or running", load: () => import("./cancel.ts") },
+  { words: ["retry"], summary: "Submit ended tasks again", load: () => import("./retry.ts") },
 
   {
     words: ["endpoint", "configure"],
     summary: "Write the configuration of a new endpoint",
     load: () => import("./endpoint/configure.ts"),
   },
-  { words: ["endpoint", "start"], summary: "Start an endpoint", load: soon("./endpoint/start.ts") },
+  { words: ["endpoint", "start"], summary: "Start an endpoint", load: () => import("./endpoint/start.ts") },
   { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: soon("./endpoint/stop.ts") },
   {
     words: ["endpoint", "restart"],
@@ -80,6 +85,7 @@ export const commands: readonly CommandEntry[] = [
   { words: ["endpoint", "status"], summary: "Tell what an endpoint is doing", load: soon("./endpoint/status.ts") },
   {
     words: ["endpoint", "list"],
+    alias: "ls",
     summary: "List the endpoints of this machine",
     load: () => import("./endpoint/list.ts"),
   },
@@ -95,6 +101,7 @@ export const commands: readonly CommandEntry[] = [
   },
   {
     words: ["endpoint", "delete"],
+    alias: "rm",
     summary: "Delete an endpoint and what it keeps",
     load: () => import("./endpoint/delete.ts"),
   },
@@ -114,20 +121,29 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./endpoint/join.ts"),
   },
 
-  { words: ["relay", "up"], summary: "Start a relay", load: soon("./relay/up.ts") },
-  { words: ["relay", "down"], summary: "Stop the relay", load: soon("./relay/down.ts") },
-  { words: ["relay", "status"], summary: "Tell what the relay is doing", load: soon("./relay/status.ts") },
-  { words: ["relay", "backup"], summary: "Copy the relay's store while it runs", load: soon("./relay/backup.ts") },
-  { words: ["relay", "restore"], summary: "Make a backup the store of the relay", load: soon("./relay/restore.ts") },
+  { words: ["relay", "up"], summary: "Start a relay", load: () => import("./relay/up.ts") },
+  { words: ["relay", "down"], summary: "Stop the relay", load: () => import("./relay/down.ts") },
+  { words: ["relay", "status"], summary: "Tell what the relay is doing", load: () => import("./relay/status.ts") },
+  {
+    words: ["relay", "backup"],
+    summary: "Copy the relay's store while it runs",
+    load: () => import("./relay/backup.ts"),
+  },
+  {
+    words: ["relay", "restore"],
+    summary: "Make a backup the store of the relay",
+    load: () => import("./relay/restore.ts"),
+  },
   {
     words: ["relay", "invite"],
     summary: "Make an invite for a person or an endpoint",
-    load: soon("./relay/invite.ts"),
+    load: () => import("./relay/invite.ts"),
   },
-  { words: ["relay", "users"], summary: "List who may use the relay", load: soon("./relay/users.ts") },
+  { words: ["relay", "users"], summary: "List who may use the relay", load: () => import("./relay/users.ts") },
 
   {
     words: ["context", "list"],
+    alias: "ls",
     summary: "List the relays that this machine knows",
     load: () => import("./context/list.ts"),
   },

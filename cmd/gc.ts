@@ -15,17 +15,12 @@ for (const name of Object.keys(process.env)) {
 /** A hidden role: `gc __name ARGS…` becomes a daemon or answers a shell. The file exports it as `role`. */
 type Role = (args: string[]) => Promise<number>;
 
-/** A file that another hand is writing: loaded by name until it is there. */
-function soon(path: string): () => Promise<{ role: Role }> {
-  return () => import(path) as Promise<{ role: Role }>;
-}
-
 /** The roles, loaded one at a time; none of them loads the command line. */
 const roles: { readonly [name: string]: () => Promise<{ role: Role }> } = {
   __complete: () => import("./roles/complete.ts"),
-  __relay: soon("./roles/relay.ts"),
-  __endpoint: soon("./roles/endpoint.ts"),
-  __worker: soon("./roles/worker.ts"),
+  __relay: () => import("./roles/relay.ts"),
+  __endpoint: () => import("./roles/endpoint.ts"),
+  __worker: () => import("./roles/worker.ts"),
 };
 
 if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {

@@ -92,6 +92,7 @@ export async function buildProgram(cli: Cli, wanted: (entry: CommandEntry) => bo
     const parent = entry.words.length === 2 ? groupOf(root, parents, entry.words[0]) : root;
     const command = wanted(entry) ? await describeFully(parent, entry, cli) : parent.command(entry.words.at(-1) ?? "");
     command.summary(entry.summary);
+    if (entry.alias !== undefined) command.alias(entry.alias);
     if (command.description() === "") command.description(entry.summary);
     const heading = entry.words.length === 1 ? headings[entry.words[0]] : undefined;
     if (heading !== undefined) command.helpGroup(heading);
@@ -169,7 +170,11 @@ function entryFor(words: readonly string[]): CommandEntry | undefined {
     if (word === "--context") i += 1;
     else if (!word.startsWith("-")) plain.push(word);
   }
-  return commands.find((entry) => entry.words.every((word, i) => plain[i] === word));
+  return commands.find(({ words: names, alias }) =>
+    names.every(
+      (name, i) => plain[i] === name || (i === names.length - 1 && alias !== undefined && plain[i] === alias),
+    ),
+  );
 }
 
 /** What to type to get help for a refused command line. */

@@ -7,7 +7,6 @@ import { addExamples } from "../examples.ts";
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("list")
-    .alias("ls")
     .description("List the relays that this machine knows. The one that commands talk to is marked.")
     .action(() => {
       const { contexts } = readContexts(cli.home);

@@ -14,7 +14,6 @@ import { QuietEnd } from "../quiet_end.ts";
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("delete")
-    .alias("rm")
     .description(
       "Delete an endpoint: its keys, its configuration, and tasks and results that it still holds. " +
         "Its id is gone for ever. Refuses while it runs.",

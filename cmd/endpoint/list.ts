@@ -7,7 +7,6 @@ import { addExamples } from "../examples.ts";
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("list")
-    .alias("ls")
     .description("List the endpoints of this home folder and where they run.")
     .action(() => {
       const rows = listOwnEndpoints(cli.home, cli.host);

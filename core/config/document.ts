@@ -2,7 +2,7 @@
  * YAML text → value, with the place of everything in it (the only importer of yaml). A configuration is small and plain:
  * what only serves to exhaust or to confuse the reader (size, depth, aliases, tags, several documents) is refused.
  */
-import { type Document, isMap, isNode, isPair, LineCounter, type Node, parseDocument, stringify } from "yaml";
+import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument, stringify } from "yaml";
 import { GcError, messageOf } from "../errors.ts";
 
 /** Where something stands; both count from 1. */
@@ -59,10 +59,22 @@ export function yamlText(value: unknown): string {
   return stringify(value, { lineWidth: 0 });
 }
 
-/** The text of a map with `key` set at its top level; everything else, comments included, stays as it is. */
+/**
+ * The text of a map with `key` set at its top level; everything else, comments included, stays byte for byte as it is,
+ * unless the whole map is written in braces.
+ */
 export function withTopLevelValue(bytes: Uint8Array, name: string, key: string, value: string): string {
   parseYaml(bytes, name);
-  const document = parseDocument(Buffer.from(bytes).toString(), { version: "1.2" });
+  const text = Buffer.from(bytes).toString();
+  const document = parseDocument(text, { version: "1.2" });
+  const node = document.get(key, true);
+  const written = yamlText(value).trimEnd();
+  if (isScalar(node) && node.range && node.range[1] > node.range[0]) {
+    return text.slice(0, node.range[0]) + written + text.slice(node.range[1]);
+  }
+  if (isMap(document.contents) && !document.contents.flow && !document.has(key)) {
+    return `${text === "" || text.endsWith("\n") ? text : `${text}\n`}\n${key}: ${written}\n`;
+  }
   document.set(key, value);
   return document.toString({ lineWidth: 0 });
 }
