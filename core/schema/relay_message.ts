@@ -48,6 +48,7 @@ export const watchSchema = {
   required: ["t", "rid", "watch"],
 } as const satisfies Schema;
 
+/** End this watch. Answer: `ok`. */
 export const unwatchSchema = {
   $id: "unwatch",
   type: "object",
@@ -101,6 +102,7 @@ export const submittedSchema = {
   required: ["t", "re", "ids", "known"],
 } as const satisfies Schema;
 
+/** Done; after it is on stable storage where something had to be stored. */
 export const okSchema = {
   $id: "ok",
   type: "object",
@@ -150,6 +152,7 @@ export const envelopeRowSchema = {
   required: ["seq", "id", "endpoint", "group", "count", "created_ms", "expires_ms", "state", "done", "classes"],
 } as const satisfies Schema;
 
+/** Answer to `list`. `more`: there are older ones. */
 export const envelopesSchema = {
   $id: "envelopes",
   type: "object",
@@ -179,6 +182,7 @@ export const endpointRowSchema = {
   required: ["record", "name", "online", "seen_ms", "queued"],
 } as const satisfies Schema;
 
+/** Answer to `endpoints_ask`. */
 export const endpointsAnswerSchema = {
   $id: "endpoints",
   type: "object",
@@ -270,6 +274,7 @@ export const liveSchema = {
   required: ["t", "to", "session", "bytes"],
 } as const satisfies Schema;
 
+/** The live envelope went nowhere. */
 export const undeliveredSchema = {
   $id: "undelivered",
   type: "object",

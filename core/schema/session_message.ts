@@ -16,6 +16,7 @@ import type { Schema, Static } from "./static.ts";
 /** Lowest and highest protocol version this program speaks. */
 export const protocolRange = [1, 1] as const;
 
+/** Acceptor → opener, at once: who I am, what I speak, and the challenge. */
 export const helloSchema = {
   $id: "hello",
   type: "object",
@@ -31,6 +32,7 @@ export const helloSchema = {
   required: ["t", "proto", "nonce", "id", "software"],
 } as const satisfies Schema;
 
+/** Opener → acceptor: who I am, with the proof. */
 export const authSchema = {
   $id: "auth",
   type: "object",
@@ -53,6 +55,7 @@ export const authSchema = {
   required: ["t", "proto", "role", "id", "proof", "instance", "software"],
 } as const satisfies Schema;
 
+/** Acceptor → opener: the session is up. */
 export const welcomeSchema = {
   $id: "welcome",
   type: "object",
@@ -68,6 +71,7 @@ export const welcomeSchema = {
   required: ["t", "proto", "epoch", "session", "time_ms", "features", "limits"],
 } as const satisfies Schema;
 
+/** Acceptor → opener, instead of `welcome`; then the connection ends. */
 export const refuseSchema = {
   $id: "refuse",
   type: "object",
@@ -106,6 +110,7 @@ export const pingSchema = {
   required: ["t"],
 } as const satisfies Schema;
 
+/** Yes. */
 export const pongSchema = {
   $id: "pong",
   type: "object",

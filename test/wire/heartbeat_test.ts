@@ -5,10 +5,10 @@ import { partsOf } from "../../core/wire/parts.ts";
 
 import { sendsOf, upSession } from "./session_pair.ts";
 
-test("the opener pings after 20 s without a word, the acceptor only after 25 s", () => {
+test("the opener pings after 20 s without a word, the acceptor only after 45 s", () => {
   for (const [side, after_ms] of [
     ["opener", 20_000],
-    ["acceptor", 25_000],
+    ["acceptor", 45_000],
   ] as const) {
     const { session, out, now_ms } = upSession(side);
     expect(session.due_ms).toBe(now_ms + after_ms);
@@ -68,7 +68,7 @@ test("parts of a long frame are signs of life", () => {
   session.message(head, now_ms, out);
   let at = now_ms;
   for (const part of parts) {
-    at += 24_000;
+    at += 44_000;
     session.tick(at, out);
     session.message(part, at, out);
   }
