@@ -86,7 +86,7 @@ export const commands: readonly CommandEntry[] = [
   {
     words: ["endpoint", "list"],
     alias: "ls",
-    summary: "List the endpoints of this machine",
+    summary: "List endpoints and how they are",
     load: () => import("./endpoint/list.ts"),
   },
   {
