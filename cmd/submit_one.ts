@@ -24,24 +24,25 @@ export async function submitOne(cli: Cli, spec: TaskSpec, wish: SubmitWish & { s
     });
     const head = client.submit(endpoint.record, batchOf(desk, endpoint, whole, wish), learn);
     client.flush();
-    const answer = await Promise.race([fate, desk.connected().then(() => fate, (error: unknown) => error)]);
+    const answer = await desk.settled(fate);
     if (answer === "stored" || answer === "accepted") {
       if (desk.startsItself(endpoint)) await desk.seeOnline(endpoint);
       const value = { id: head.id, group: head.group, endpoint_id: endpoint.record.id, state: "stored" };
       cli.printer.document("gc/submitted/v1", value, () => head.id);
       return 0;
     }
-    if (typeof answer === "object" && answer !== null && "t" in answer) throw fromWireError(answer as Exclude<Fate, string>);
-    tellQueued(cli, desk, head.id, answer);
-    return 75;
+    if (answer instanceof GcError) {
+      tellQueued(cli, head.id, answer);
+      return 75;
+    }
+    throw typeof answer === "object" ? fromWireError(answer) : new Error(`The new task was ${answer}`);
   } finally {
     desk.close();
   }
 }
 
 /** Says that a task waits here, and how it will be sent. The id goes to standard error: nothing is promised yet. */
-export function tellQueued(cli: Cli, desk: TaskDesk, id: string, error: unknown): void {
-  const why = error instanceof GcError ? error.message : desk.away().message;
+export function tellQueued(cli: Cli, id: string, { message: why }: GcError): void {
   const value = { id, state: "queued_here", reason: why };
   if (cli.printer.mode === "json") {
     cli.printer.document("gc/submitted/v1", value, () => "");

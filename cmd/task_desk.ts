@@ -5,7 +5,7 @@
 import { localContext } from "../core/config/context.ts";
 import { GcError, messageOf } from "../core/errors.ts";
 import { defaultEndpoint, ensureDefaultConfigured, ensureOnline, ensureRelay } from "../core/submit/autostart.ts";
-import type { Client } from "../core/submit/client.ts";
+import type { Client, Fate } from "../core/submit/client.ts";
 import { type FoundEndpoint, lookupEndpoint } from "../core/submit/endpoint_lookup.ts";
 import { type OpenClient, openClient } from "../core/submit/open_client.ts";
 import type { Cli } from "./cli.ts";
@@ -86,6 +86,34 @@ export class TaskDesk {
       const stopTimer = clock.after(wait_ms, () => settle(() => reject(this.away())));
       client.onUp.add(up);
       client.onTrouble.add(trouble);
+    });
+  }
+
+  /**
+   * What became of an envelope that was handed over: its fate, or why the relay is away when it stays away; the envelope
+   * then waits in the outbox.
+   */
+  async settled(fate: Promise<Fate>): Promise<Fate | GcError> {
+    for (;;) {
+      const away = this.connected().then(
+        () => undefined,
+        (error: GcError) => error,
+      );
+      const first = await Promise.race([fate, away]);
+      if (first !== undefined) return first;
+      const then = await Promise.race([fate, this.nextTrouble()]);
+      if (then !== undefined) return then;
+    }
+  }
+
+  private nextTrouble(): Promise<undefined> {
+    return new Promise((resolve) => {
+      const { onTrouble } = this.client;
+      const told = (): void => {
+        onTrouble.delete(told);
+        resolve(undefined);
+      };
+      onTrouble.add(told);
     });
   }
 

@@ -26,7 +26,7 @@ export interface Ended {
 }
 
 /** Time without a new byte after which what is missing of a finished task's output is given up. */
-const patience_ms = 30_000;
+const ordinaryPatience_ms = 30_000;
 
 export class Attachment {
   private readonly follow: Follow;
@@ -98,8 +98,11 @@ export class Attachment {
     if (this.failure !== undefined) throw this.failure;
   }
 
-  /** Writes the rest of the output of a task that has ended. Rejects when nobody reads any more. */
-  async finish(result: Result): Promise<Ended> {
+  /**
+   * Writes the rest of the output of a task that has ended. Rejects when nobody reads any more.
+   * @param patience_ms time without a new byte after which the missing rest is given up.
+   */
+  async finish(result: Result, patience_ms = ordinaryPatience_ms): Promise<Ended> {
     this.heard_ms = this.clock.monotonic();
     while (!this.follow.complete(result) && this.failure === undefined) {
       const rest = this.follow.rest(result);
@@ -109,7 +112,7 @@ export class Attachment {
         this.write("stderr", rest.stderr);
         break;
       }
-      if (this.follow.ended() || this.clock.monotonic() - this.heard_ms > patience_ms) return this.giveUp(result);
+      if (this.follow.ended() || this.clock.monotonic() - this.heard_ms >= patience_ms) return this.giveUp(result);
       this.startFollowing();
       await new Promise<void>((resolve) => {
         this.wake = resolve;

@@ -47,6 +47,8 @@ export interface ClientParts {
   readonly context: string;
   /** Opens the link that comes back (`keepLink` bound to an address and to us). */
   connect(events: LinkEvents): KeptLink;
+  /** Agreed on before; a simulation, which cannot wait for promises, brings them. */
+  readonly keys?: { readonly sealer: Sealer; readonly opener: Opener };
   /** Schedules a turn; `setImmediate` unless a simulation says otherwise. */
   soon?(turn: () => void): void;
 }
@@ -96,8 +98,8 @@ export class Client {
     this.parts = parts;
     this.identity = parts.identity;
     this.host = parts.host;
-    this.sealer = new Sealer(parts.host.random);
-    this.intake = new Intake(parts.identity, new Opener(parts.identity), parts.host.log);
+    this.sealer = parts.keys?.sealer ?? new Sealer(parts.host.random);
+    this.intake = new Intake(parts.identity, parts.keys?.opener ?? new Opener(parts.identity), parts.host.log);
     const part = {
       decide: (event: ClientEvent, out: { records: ClientRecord[]; effects: ClientEffect[] }) => this.state.decide(event, out),
       keep: (records: readonly ClientRecord[]) => this.keep(records),

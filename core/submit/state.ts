@@ -284,6 +284,9 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
     const batches: FreshResults[] = [];
     for (const news of event.results) {
       const known = this.known.get(news.id);
+      // Who signs a result of an envelope has it: that is an accept, whose own news may have been missed.
+      const standing = this.entries.get(news.id);
+      if (standing !== undefined) this.accept(news.id, news.from, standing.entry.digest, out);
       const fresh = this.watches.fresh(watch, news, known?.endpoint, known?.count);
       if (fresh !== undefined) batches.push(fresh);
     }
