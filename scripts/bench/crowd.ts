@@ -3,7 +3,7 @@
  * cgroup v2 (root, any kernel of the last years) the kernel counts to the microsecond. Else the tree under /proc is
  * added up in ticks of 10 ms, and a process that left its parents is found by its GC_HOME. `how` says which it was.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 
 export interface Crowd {
@@ -25,7 +25,16 @@ let made = 0;
 /** @param mark a text that is in the environment of members only, such as their GC_HOME. */
 export function gatherCrowd(mark: string): Crowd {
   const group = makeGroup();
-  return group === undefined ? new Tree(mark) : new Group(group);
+  const crowd = group === undefined ? new Tree(mark) : new Group(group);
+  crowds.add(crowd);
+  return crowd;
+}
+
+const crowds = new Set<Crowd>();
+
+/** Ends all processes of all crowds, whatever state a bench was in when it broke. */
+export async function closeCrowds(): Promise<void> {
+  for (const crowd of crowds) await crowd.close();
 }
 
 function makeGroup(): string | undefined {
@@ -67,6 +76,7 @@ class Group implements Crowd {
   }
 
   async close(): Promise<void> {
+    crowds.delete(this);
     for (let tries = 0; tries < 100; tries++) {
       killAll(this.pids());
       try {
@@ -120,6 +130,7 @@ class Tree implements Crowd {
   }
 
   async close(): Promise<void> {
+    crowds.delete(this);
     killAll(this.pids());
   }
 }
@@ -161,11 +172,15 @@ function environmentOf(pid: number): string {
   }
 }
 
-/** CPU time of one living process, microseconds, from the scheduler's own nanosecond counters. */
-export function processCpu_us(pid: number): number {
-  let total = 0;
-  for (const thread of readdirSync(`/proc/${pid}/task`)) {
-    total += Number(readFileSync(`/proc/${pid}/task/${thread}/schedstat`, "latin1").split(" ")[0]) / 1000;
+/**
+ * Takes one living process out of its crowd and counts it alone from now on; without cgroups, by the 10 ms ticks of its
+ * stat file. Threads that end are counted too, which the counters of single threads would not do.
+ */
+export function countAlone(pid: number): { readonly how: Crowd["how"]; cpu_us(): number; close(): Promise<void> } {
+  const path = makeGroup();
+  if (path === undefined) {
+    return { how: "/proc/PID/stat of the tree", cpu_us: () => ticksOf(pid) * 10_000, close: async () => {} };
   }
-  return total;
+  writeFileSync(join(path, "cgroup.procs"), String(pid));
+  return new Group(path);
 }

@@ -24,7 +24,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
       more[`${role}_rss_mb`] = Math.max(more[`${role}_rss_mb`] ?? 0, residentMb(pid, "Rss"));
       more[`${role}_pss_mb`] = Math.max(more[`${role}_pss_mb`] ?? 0, residentMb(pid, "Pss"));
     }
-    return { n, wall_ms: idle_ms, more };
+    return { n: 1, wall_ms: idle_ms, more };
   };
   const gates = Object.entries(limits_mb).map(
     ([role, { limit, goal }]): Gate => ({

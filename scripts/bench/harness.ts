@@ -141,7 +141,7 @@ async function playRounds(bench: Bench, opened: Opened, folder: string, options:
     for (const side of order) readings.set(side.name, await side.round());
     rounds.push(readings);
     const texts = opened.sides.map(({ name }) => readingText(name, readings.get(name)));
-    say(`  round ${at + 1}/${count}  ${texts.join("   ")}`);
+    say(`  round ${at + 1}  ${texts.join("   ")}`);
   }
   return { rounds, looks };
 }
@@ -208,7 +208,9 @@ function sideTable(sides: readonly Side[], rounds: readonly Round[]) {
 function sideLines(sides: ReturnType<typeof sideTable>): string[] {
   return sides.map((side) => {
     const more = Object.entries(side.more).map(([key, value]) => `${key} ${short(value)}`);
-    return [`${side.side.padEnd(22)} ${short(side.per_s)}/s`, `${short(side.cpu_us)} CPU-us each`, ...more].join(", ");
+    const rates = Number.isNaN(side.cpu_us) && more.length > 0 ? [] : [`${short(side.per_s)}/s`];
+    if (!Number.isNaN(side.cpu_us)) rates.push(`${short(side.cpu_us)} CPU-µs each`);
+    return `${side.side.padEnd(22)} ${[...rates, ...more].join(", ")}`;
   });
 }
 
@@ -223,7 +225,10 @@ export function cpuEach(reading: Reading): number {
 }
 
 function readingText(name: string, reading: Reading | undefined): string {
-  return reading === undefined ? name : `${name} ${short(perSecond(reading))}/s ${short(cpuEach(reading))} us`;
+  if (reading === undefined) return name;
+  if (reading.cpu_us !== undefined) return `${name} ${short(perSecond(reading))}/s ${short(cpuEach(reading))} us`;
+  const more = Object.entries(reading.more ?? {}).map(([key, value]) => `${key} ${short(value)}`);
+  return `${name} ${more.length > 0 ? more.join(" ") : `${short(perSecond(reading))}/s`}`;
 }
 
 function gateLine({ gate, verdict, sure, limit, better, goal, ratio }: GateResult): string {

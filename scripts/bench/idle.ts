@@ -1,8 +1,8 @@
 /**
  * What does an endpoint cost while nothing happens? Login nodes end processes by CPU time, so the budget is 25 ms in a
- * minute (ecosystem.md §1.7). Counted in nanoseconds by the scheduler, per process.
+ * minute (ecosystem.md §1.7).
  */
-import { processCpu_us } from "./crowd.ts";
+import { countAlone } from "./crowd.ts";
 import { type Bench, type Opened, type Reading, type RunOptions, Skip } from "./harness.ts";
 import { World } from "./world.ts";
 
@@ -14,22 +14,20 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
   await client.ask({ do: "tasks", n: 100, per_envelope: 100, spec: { argv: ["/bin/true"] } });
   await client.close();
   await Bun.sleep(5000);
-  const used = (): Map<string, number> => {
-    const sums = new Map<string, number>();
-    for (const { role, pid } of world.daemons()) sums.set(role, (sums.get(role) ?? 0) + processCpu_us(pid));
-    return sums;
-  };
+  const counted = world.daemons().map(({ role, pid }) => ({ role, alone: countAlone(pid) }));
   const round = async (): Promise<Reading> => {
-    const before = used();
+    const before = counted.map(({ alone }) => alone.cpu_us());
     await Bun.sleep(minute_ms);
     const more: { [name: string]: number } = {};
-    for (const [role, us] of used()) {
-      more[`${role}_ms_per_minute`] = ((us - (before.get(role) ?? 0)) / 1000) * (60_000 / minute_ms);
+    for (const [at, { role, alone }] of counted.entries()) {
+      more[`${role}_ms_per_minute`] = ((alone.cpu_us() - (before[at] ?? 0)) / 1000) * (60_000 / minute_ms);
     }
     return { n: 1, wall_ms: minute_ms, more };
   };
   return {
-    sides: [{ name: "gc", mode: "connected, nothing to do", cpu_by: "/proc/PID/task/*/schedstat", round }],
+    sides: [
+      { name: "gc", mode: "connected, nothing to do", cpu_by: `${counted[0]?.alone.how}, each daemon alone`, round },
+    ],
     gates: [
       {
         what: "CPU of an idle endpoint, milliseconds in a minute",
@@ -39,7 +37,11 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
         goal: 10,
       },
     ],
-    close: () => world.close(),
+    close: async () => {
+      await world.stop();
+      for (const { alone } of counted) await alone.close();
+      await world.close();
+    },
   };
 }
 

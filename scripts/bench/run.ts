@@ -6,6 +6,7 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { closeCrowds } from "./crowd.ts";
 import { depth } from "./depth.ts";
 import { durability } from "./durability.ts";
 import { footprint } from "./footprint.ts";
@@ -52,6 +53,12 @@ async function main(): Promise<number> {
     ...(values.record ? { record: join(import.meta.dir, "history.jsonl") } : {}),
   };
   const folder = mkdtempSync(join(values.folder, "gc-bench-"));
+  for (const [signal, code] of [
+    ["SIGINT", 130],
+    ["SIGTERM", 143],
+  ] as const) {
+    process.on(signal, () => void takeAway(folder).then(() => process.exit(code)));
+  }
   try {
     return await runBench(bench, folder, options);
   } catch (error) {
@@ -59,8 +66,14 @@ async function main(): Promise<number> {
     console.error(`SKIPPED ${bench.id}: ${error.message}`);
     return 0;
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    await takeAway(folder);
   }
+}
+
+/** Nothing of a bench outlives it. */
+async function takeAway(folder: string): Promise<void> {
+  await closeCrowds();
+  rmSync(folder, { recursive: true, force: true });
 }
 
 process.exit(await main());

@@ -99,13 +99,16 @@ export class World {
     });
   }
 
+  /** Asks the daemons to stop. */
+  async stop(): Promise<void> {
+    await this.gc(["endpoint", "stop", "bench"]).catch(() => {});
+    await this.gc(["relay", "down"]).catch(() => {});
+  }
+
   /** Stops everything; whatever does not stop is ended. */
   async close(): Promise<void> {
     for (const driver of this.drivers) await driver.close();
-    if (this.daemons().length > 0) {
-      await this.gc(["endpoint", "stop", "bench"]).catch(() => {});
-      await this.gc(["relay", "down"]).catch(() => {});
-    }
+    if (this.daemons().length > 0) await this.stop();
     await this.crowd.close();
   }
 }
