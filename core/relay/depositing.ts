@@ -41,8 +41,8 @@ export class Depositing {
         this.desk.refuse(session.link, error);
       }
     }
-    const seqs = planted("cumulativeAck") ? upTo(session, message.seqs) : message.seqs;
-    for (const seq of seqs) {
+    if (planted("cumulativeAck")) this.holdUpTo(session, Math.max(...message.seqs));
+    for (const seq of message.seqs) {
       const flying = session.flying.get(seq);
       if (flying === undefined) continue;
       if (!flying.is_task) this.desk.stage({ kind: "drop_letter", seq });
@@ -59,7 +59,7 @@ export class Depositing {
    */
   deposit(session: EndpointSession, message: Deposit): void {
     const envelopes = message.bytes.map((bytes) => this.desk.own(session, bytes, "result"));
-    for (const { header } of envelopes) this.checkResult(session, header);
+    for (const envelope of envelopes) this.checkResult(session, envelope);
     for (const envelope of envelopes) this.result(session, envelope);
     const ids = envelopes.map(({ header }) => header.id);
     this.desk.send(session.link, { t: "stored", re: message.rid, ids });
@@ -83,6 +83,7 @@ export class Depositing {
       }
       // Here somebody else's words are shown, so unlike in all other mail the relay looks at who signed them.
       verifyEnvelope(task, task.header.sender);
+      verifyEnvelope(accept, this.recordOf(session));
       pairs.push({ task, accept });
     }
     for (const { task, accept } of pairs) {
@@ -111,8 +112,19 @@ export class Depositing {
     this.desk.stage({ kind: "move_task", seq: row.seq, from: row.state, to: "held", due_ms });
   }
 
-  private checkResult(session: EndpointSession, header: ResultHeader): void {
+  /** The planted bug: an acknowledgement covers everything that came before it, sent or not. */
+  private holdUpTo(session: EndpointSession, highest: number): void {
+    for (const { seq } of this.desk.mailbox.queue(session.no, undefined, 10_000)) {
+      const row = seq <= highest ? this.desk.mailbox.taskOf(seq) : undefined;
+      if (row?.state === "queued") this.hold(row);
+    }
+  }
+
+  private checkResult(session: EndpointSession, envelope: Envelope<ResultHeader>): void {
+    const { header } = envelope;
     const row = this.desk.mailbox.task(header.re);
+    // Where no accept was seen yet, the result speaks for it, so it must be signed as an accept must.
+    if (row?.state !== "held" && row?.state !== "gone") verifyEnvelope(envelope, this.recordOf(session));
     if (row === undefined) return;
     const { mailbox } = this.desk;
     if (row.endpoint !== session.no || row.sender !== mailbox.findPrincipal(header.to)) {
@@ -129,7 +141,6 @@ export class Depositing {
     // Receipted and past its time: neither side needs it here.
     if (row.state === "gone") return;
     if (row.state !== "held") {
-      verifyEnvelope(envelope, this.recordOf(session));
       this.hold(row);
       row = this.desk.mailbox.taskOf(row.seq) ?? row;
     }
@@ -222,10 +233,4 @@ function countClasses(row: TaskRow, header: ResultHeader, fresh: readonly number
     if (counted === undefined || counted.has(header.indices[i] ?? -1)) classes[name] = (classes[name] ?? 0) + 1;
   }
   return classes;
-}
-
-/** The planted bug: an acknowledgement covers everything that was sent before it. */
-function upTo(session: EndpointSession, seqs: readonly number[]): number[] {
-  const highest = Math.max(...seqs);
-  return [...session.flying.keys()].filter((seq) => seq <= highest);
 }

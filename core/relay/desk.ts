@@ -20,8 +20,6 @@ export interface UserSession {
   readonly link: Link;
   readonly no: number;
   readonly watches: Map<number, WatchState>;
-  /** Bytes of results sent and not yet taken, over all watches. */
-  flying_bytes: number;
 }
 
 /** A connected endpoint. */

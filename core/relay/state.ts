@@ -106,13 +106,16 @@ export class RelayState implements Pick<Part<RelayEvent, Change, RelayEffect>, "
   keep(records: readonly Change[]): void {
     const stored = records.some((record) => record.kind === "put_task");
     const results = records.some((record) => record.kind === "put_news" && record.news === "result");
+    const receipts = records.some((record) => record.kind === "mark_received");
     if (stored) crashPoint("relay.before_submit");
     if (results) crashPoint("relay.before_result");
+    if (receipts) crashPoint("relay.before_receipt");
     if (stored && planted("relayAckBeforeFsync")) return;
     if (results && planted("relayResultAckBeforeFsync")) return;
     this.desk.mailbox.commit();
     if (stored) crashPoint("relay.after_submit");
     if (results) crashPoint("relay.after_result");
+    if (receipts) crashPoint("relay.after_receipt");
   }
 
   /** How long until a tick is needed, in milliseconds; undefined: not before something else happens. */
@@ -136,7 +139,7 @@ export class RelayState implements Pick<Part<RelayEvent, Change, RelayEffect>, "
       this.desk.stage({ kind: "seen", no, at_ms: at.now_ms });
     }
     if (peer.role === "user") {
-      sessions.set(link.session, { role: "user", link, no, watches: new Map(), flying_bytes: 0 });
+      sessions.set(link.session, { role: "user", link, no, watches: new Map() });
       return;
     }
     const session: EndpointSession = {

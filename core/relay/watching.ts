@@ -3,6 +3,7 @@
  * in the order of the relay's numbers. A reader that is slow is not sent more than its window; the rest stays in the
  * mailbox and is read from there when the reader says "taken". A part of `state.ts`; pure.
  */
+import { GcError } from "../errors.ts";
 import { windowBytes } from "../limits.ts";
 import type { News, Taken, Watch } from "../schema/relay_message.ts";
 import type { Desk, UserSession } from "./desk.ts";
@@ -21,11 +22,15 @@ export interface WatchState {
   /** There is more in the mailbox behind the cursor than was sent. */
   behind: boolean;
   readonly flying: { seq: number; bytes: number }[];
+  /** Bytes of results sent and not yet taken. */
+  flying_bytes: number;
 }
 
 /** Bytes in one news message, and rows read at once. */
 const newsBytes = 1024 * 1024;
 const pageRows = 256;
+/** Each has a window of its own, so that a reader who lets one rest still gets the others. */
+const watchesMax = 1000;
 
 export class Watching {
   private readonly desk: Desk;
@@ -36,8 +41,12 @@ export class Watching {
     this.desk = desk;
   }
 
+  /** @throws GcError usage `watch.too_many`. */
   watch(session: UserSession, message: Watch): void {
     this.unwatch(session, message.watch);
+    if (session.watches.size >= watchesMax) {
+      throw new GcError("usage", "watch.too_many", `One connection watches ${watchesMax} things at most`);
+    }
     const { mailbox } = this.desk;
     const envelopes = message.group === undefined ? new Map<string, number | undefined>() : undefined;
     for (const id of message.envelopes ?? []) {
@@ -53,6 +62,7 @@ export class Watching {
       cursor: 0,
       behind: true,
       flying: [],
+      flying_bytes: 0,
     };
     session.watches.set(message.watch, state);
     for (const set of this.placesOf(state, true)) set.add(state);
@@ -64,9 +74,7 @@ export class Watching {
     const state = session.watches.get(name);
     if (state === undefined) return;
     session.watches.delete(name);
-    this.release(state, Number.POSITIVE_INFINITY);
     this.forget(state);
-    this.pumpAll(session);
   }
 
   disconnect(session: UserSession): void {
@@ -77,7 +85,7 @@ export class Watching {
     const state = session.watches.get(message.watch);
     if (state === undefined) return;
     this.release(state, message.seq);
-    this.pumpAll(session);
+    if (state.behind) this.pump(state);
   }
 
   /** Sends what fits, for all watches of a session. */
@@ -157,14 +165,14 @@ export class Watching {
       return false;
     }
     if (row.kind !== "result" || row.seq <= state.after) return true;
-    return session.flying_bytes === 0 || session.flying_bytes + row.size <= windowBytes;
+    return state.flying_bytes === 0 || state.flying_bytes + row.size <= windowBytes;
   }
 
   private release(state: WatchState, seq: number): void {
     let count = 0;
     for (const item of state.flying) {
       if (item.seq > seq) break;
-      state.session.flying_bytes -= item.bytes;
+      state.flying_bytes -= item.bytes;
       count += 1;
     }
     state.flying.splice(0, count);
@@ -215,7 +223,7 @@ class Page {
     if (row.kind === "result") {
       this.news.seq = row.seq;
       this.results += row.size;
-      this.state.session.flying_bytes += row.size;
+      this.state.flying_bytes += row.size;
     }
     if (this.size >= newsBytes) this.close();
   }
