@@ -64,9 +64,9 @@ export const commands: readonly CommandEntry[] = [
   { words: ["submit"], summary: "Hand over tasks and print their ids", load: () => import("./submit.ts") },
   { words: ["result"], summary: "Print what tasks came back with", load: () => import("./result.ts") },
   { words: ["wait"], summary: "Wait until tasks have ended", load: () => import("./wait.ts") },
-  { words: ["ps"], summary: "List tasks", load: soon("./ps.ts") },
-  { words: ["logs"], summary: "Print or follow the output of a task", load: soon("./logs.ts") },
-  { words: ["why"], summary: "Tell what a task waits for, or why it failed", load: soon("./why.ts") },
+  { words: ["ps"], summary: "List tasks", load: () => import("./ps.ts") },
+  { words: ["logs"], summary: "Print or follow the output of a task", load: () => import("./logs.ts") },
+  { words: ["why"], summary: "Tell what a task waits for, or why it failed", load: () => import("./why.ts") },
   { words: ["cancel"], summary: "End tasks, queued or running", load: () => import("./cancel.ts") },
   { words: ["retry"], summary: "Submit ended tasks again", load: () => import("./retry.ts") },
 

@@ -35,8 +35,8 @@ export async function readInvite(cli: Cli, argument: string | undefined, what: s
 }
 
 /**
- * Enrols `identity` at the relay of the invite and resolves to the relay's address. Using the same invite again with the
- * same identity is refused or harmless, as the relay decides.
+ * Enrols `identity` at the relay of the invite and resolves to the relay's address. Using the same invite again with
+ * the same identity is refused or harmless, as the relay decides.
  * @throws GcError permission `relay.wrong_certificate` when the relay shows another certificate than the invite names.
  */
 export async function enrol(
@@ -115,6 +115,6 @@ async function readStdin(): Promise<string> {
 export function contextNameFor(invite: Invite): string {
   const { hostname } = new URL(invite.url);
   const label = /^[\d.]+$|:/.test(hostname) ? hostname : (hostname.split(".")[0] ?? "");
-  const name = label.replace(/[^A-Za-z0-9_-]+/g, "-").replace(/^-+|-+$/g, "");
+  const name = label.replace(/[^A-Za-z0-9._-]+/g, "-").replace(/^-+|-+$/g, "");
   return name === "" || name === "local" || name === "localhost" ? "relay" : name.slice(0, 64);
 }

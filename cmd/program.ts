@@ -10,6 +10,12 @@ import { globalHeading, helpLayout } from "./help_layout.ts";
 import { writeOut } from "./output.ts";
 import { version } from "./version.ts";
 
+const firstSteps = `
+First steps:
+  gc run -- hostname                      a command, here
+  gc endpoint configure my-endpoint       a place to run commands
+  gc help run                             help for one command`;
+
 /** Runs the command line `words` and resolves to the exit code. Never throws. */
 export async function main(words: readonly string[]): Promise<number> {
   const cli = await makeCli(words);
@@ -82,10 +88,7 @@ export async function buildProgram(cli: Cli, wanted: (entry: CommandEntry) => bo
     .enablePositionalOptions()
     .showSuggestionAfterError(true)
     .configureHelp(helpLayout(cli))
-    .addHelpText(
-      "after",
-      "\nFirst steps:\n  gc run -- hostname                      a command, here\n  gc endpoint configure my-endpoint       a place to run commands\n  gc help run                             help for one command",
-    );
+    .addHelpText("after", firstSteps);
   addGlobalOptions(root);
   const parents = new Map<string, Command>();
   for (const entry of commands) {

@@ -1,6 +1,6 @@
 /**
- * Questions to a person (the only importer of @clack/prompts). Asked on standard error, so that standard output stays the
- * answer; and only where somebody can answer: without a terminal the library would wait for ever (DESIGN §10).
+ * Questions to a person (the only importer of @clack/prompts). Asked on standard error, so that standard output stays
+ * the answer; and only where somebody can answer: without a terminal the library would wait for ever (DESIGN §10).
  */
 import { GcError } from "../core/errors.ts";
 import type { Cli } from "./cli.ts";
@@ -41,7 +41,7 @@ export async function openPrompts(cli: Cli, what: string, instead: string): Prom
       const validate = (value: string | undefined) =>
         check?.(value === undefined || value === "" ? (initial ?? "") : value);
       const fallback = initial === undefined ? {} : { defaultValue: initial, placeholder: initial };
-      return answered(await clack.text({ message, validate, output, ...fallback }));
+      return answered(await clack.text({ message, validate, output, ...fallback })) ?? "";
     },
     async secret(message) {
       return answered(await clack.password({ message, output }));

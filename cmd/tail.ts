@@ -1,4 +1,5 @@
-/** The end of a file that grows, and what is added to it. A file that was replaced or cut is read from its beginning. */
+/** The end of a file that grows, and what is added to it. A file that was replaced or cut is read from its
+ * beginning. */
 import * as fs from "node:fs";
 import { fileError, isAbsent } from "../core/host/files.ts";
 import type { Clock } from "../core/host/host.ts";

@@ -11,8 +11,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("whoami")
     .description(
-      "Print your user id. It is the hash of your key, made at first use; the owner of an endpoint lets you in by it. " +
-        "The private key is in GC_HOME/identity.json and never leaves this machine.",
+      "Print your user id. It is the hash of your key, made at first use; the owner of an endpoint lets you in by " +
+        "it. The private key is in GC_HOME/identity.json and never leaves this machine.",
     )
     .action(() => {
       const identity = loadIdentity(cli.home, cli.host);

@@ -99,6 +99,7 @@ function checkClock(cli: Cli, relay_ms: number | undefined): Check {
   const off_ms = now_ms - relay_ms;
   if (Math.abs(off_ms) <= clockOff_ms) return { name, status: "ok", message: `It agrees with the relay's (${shown})` };
   const seconds = Math.round(Math.abs(off_ms) / 1000);
-  const message = `It is ${seconds} s ${off_ms > 0 ? "ahead of" : "behind"} the relay's: tasks still work, times mislead`;
+  const side = off_ms > 0 ? "ahead of" : "behind";
+  const message = `It is ${seconds} s ${side} the relay's: tasks still work, times mislead`;
   return { name, status: "warn", message, next };
 }

@@ -11,11 +11,13 @@ import { checkName } from "../../core/config/endpoint_name.ts";
 import { loadEndpointKey, loadIdentity } from "../../core/config/identity.ts";
 import { GcError } from "../../core/errors.ts";
 import { readIfThere, writeDurable } from "../../core/host/files.ts";
+import { isId } from "../../core/task/id.ts";
 import type { Cli } from "../cli.ts";
 import { addressText } from "../context/list.ts";
 import { addExamples } from "../examples.ts";
 import { contextNameFor, enrol, readInvite } from "../invite.ts";
 import { freeName } from "../login.ts";
+import { openPrompts } from "../prompts.ts";
 import { addConfigureOptions, type ConfigureOptions, configOf } from "./configure.ts";
 
 interface JoinOptions extends ConfigureOptions {
@@ -27,22 +29,24 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("join")
     .description(
-      "Enrol an endpoint of this machine at a relay, by an invite for an endpoint (gc relay invite). A new endpoint is " +
-        "configured on the way; one that is there keeps its configuration and only changes its relay.",
+      "Enrol an endpoint of this machine at a relay, by an invite for an endpoint (gc relay invite). A new " +
+        "endpoint is configured on the way; one that is there keeps its configuration and only changes its relay.",
     )
     .argument("[invite]", "the invite, or - to read it from standard input")
     .option("--name <name>", "which endpoint (default: the name of this machine)")
     .option("--context-name <name>", "what to call the relay here (default: from its host name)");
-  addConfigureOptions(command).action(async (invite: string | undefined, options: JoinOptions) => {
-    const joined = await join(cli, invite, options);
-    const human = () =>
-      [
-        `The endpoint "${joined.name}" joined the relay "${joined.context}" (${joined.relay})`,
-        `Endpoint id: ${cli.printer.paint.bold(joined.id)}`,
-        `Next: ${cli.printer.paint.cyan(joined.next)}`,
-      ].join("\n");
-    cli.printer.document("gc/endpoint_joined/v1", joined, human, () => joined.id);
-  });
+  addConfigureOptions(command)
+    .option("-y, --yes", "ask nothing but for the invite")
+    .action(async (invite: string | undefined, options: JoinOptions) => {
+      const joined = await join(cli, invite, options);
+      const human = () =>
+        [
+          `The endpoint "${joined.name}" joined the relay "${joined.context}" (${joined.relay})`,
+          `Endpoint id: ${cli.printer.paint.bold(joined.id)}`,
+          `Next: ${cli.printer.paint.cyan(joined.next)}`,
+        ].join("\n");
+      cli.printer.document("gc/endpoint_joined/v1", joined, human, () => joined.id);
+    });
   addExamples(command, [
     ["gc endpoint join --name cluster --allow-user ID", "ask for the invite; let user ID submit (gc whoami there)"],
     ["gc endpoint join - --name cluster < invite.txt", "read the invite from a file"],
@@ -61,7 +65,10 @@ async function join(cli: Cli, argument: string | undefined, options: JoinOptions
   loadIdentity(cli.home, cli.host);
   const paths = cli.home.endpoint(name);
   const isNew = readIfThere(paths.config) === undefined;
-  if (isNew) configureEndpoint(cli.home, cli.host, { name, config: configOf(cli, options), force: false });
+  if (isNew) {
+    const config = configOf(cli, await askWho(cli, options));
+    configureEndpoint(cli.home, cli.host, { name, config, force: false });
+  }
   const { identity } = loadEndpointKey(paths.key);
   const context = options.contextName ?? freeName(cli, contextNameFor(invite), invite.relay_id);
   const address = await enrol(cli, invite, identity, name);
@@ -76,6 +83,16 @@ async function join(cli: Cli, argument: string | undefined, options: JoinOptions
     relay_id: invite.relay_id,
     next: `gc endpoint start ${name}`,
   };
+}
+
+/** On a terminal, asks who may submit when no flag says: else nobody at the other end of the relay could. */
+async function askWho(cli: Cli, options: JoinOptions): Promise<JoinOptions> {
+  if (!cli.interactive || options.yes || options.allowUser !== undefined || options.public) return options;
+  const prompts = await openPrompts(cli, "Who may submit must be said", "gc endpoint join --allow-user ID");
+  const check = (answer: string) => (answer === "" || isId(answer) ? undefined : "A whole id, or nothing");
+  const message = "Which user may submit, besides you on this machine? (gc whoami, typed there; empty: nobody)";
+  const answer = await prompts.text({ message, check });
+  return answer === "" ? options : { ...options, allowUser: [answer.toLowerCase()] };
 }
 
 /** Changes `relay` in a configuration and leaves everything else, comments included, as it is. */

@@ -1,4 +1,5 @@
-/** What the relay of the context says of endpoints, for `gc endpoint list`. That it is away is no failure of a listing. */
+/** What the relay of the context says of endpoints, for `gc endpoint list`. That it is away is no failure of a
+ * listing. */
 import { existsSync } from "node:fs";
 import { checkRecord } from "../../core/access/principal.ts";
 import { currentContext } from "../../core/config/context.ts";

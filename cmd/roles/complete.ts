@@ -1,6 +1,6 @@
 /**
- * `gc __complete endpoints|contexts`: names for a shell that completes a word, one a line. Reads folders and caches only,
- * never the network, and stays silent when anything is amiss: a broken home must not break a prompt.
+ * `gc __complete endpoints|contexts`: names for a shell that completes a word, one a line. Reads folders and caches
+ * only, never the network, and stays silent when anything is amiss: a broken home must not break a prompt.
  */
 import { readdirSync } from "node:fs";
 import { isName } from "../../core/config/endpoint_name.ts";

@@ -19,8 +19,8 @@ export function unitName(name: string): string {
 
 /**
  * The systemd user unit. `KillMode=process`: workers and their tasks outlive a restart of the endpoint and are adopted.
- * `ConditionHost`: a home folder shared by several login nodes has one owner of the unit (ecosystem.md §1.7). Exit codes
- * that a restart cannot heal end the attempts.
+ * `ConditionHost`: a home folder shared by several login nodes has one owner of the unit (ecosystem.md §1.7). Exit
+ * codes that a restart cannot heal end the attempts.
  */
 export function unitText({ name, self, home, hostname }: BootEntry): string {
   const start = [...self, "endpoint", "start", name].map(unitWord).join(" ");

@@ -1,6 +1,6 @@
 /**
- * Makes an endpoint: a folder with its keys and a configuration that explains itself. Doing it again after an interruption
- * finishes the work; an endpoint that is there is only rewritten on demand, and keeps its id even then.
+ * Makes an endpoint: a folder with its keys and a configuration that explains itself. Doing it again after an
+ * interruption finishes the work; an endpoint that is there is only rewritten on demand, and keeps its id even then.
  */
 import { GcError } from "../errors.ts";
 import { makePrivateDir, readIfThere, writeDurable } from "../host/files.ts";

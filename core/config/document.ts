@@ -1,6 +1,7 @@
 /**
- * YAML text → value, with the place of everything in it (the only importer of yaml). A configuration is small and plain:
- * what only serves to exhaust or to confuse the reader (size, depth, aliases, tags, several documents) is refused.
+ * YAML text → value, with the place of everything in it (the only importer of yaml). A configuration is small and
+ * plain: what only serves to exhaust or to confuse the reader (size, depth, aliases, tags, several documents) is
+ * refused.
  */
 import { type Document, isMap, isNode, isPair, isScalar, LineCounter, type Node, parseDocument, stringify } from "yaml";
 import { GcError, messageOf } from "../errors.ts";

@@ -1,6 +1,6 @@
 /**
- * The configuration of an endpoint: `config.yaml` → checked value with defaults. Everything that is wrong with the file is
- * told with line, column and what would be right, before anything starts.
+ * The configuration of an endpoint: `config.yaml` → checked value with defaults. Everything that is wrong with the file
+ * is told with line, column and what would be right, before anything starts.
  */
 import { GcError } from "../errors.ts";
 import { readIfThere } from "../host/files.ts";
@@ -112,7 +112,8 @@ function problemError(problem: Problem, value: unknown, document: YamlDocument, 
   }
   if (typeof tag === "string") {
     const [tagged, words] = [(found as { [key: string]: unknown } | undefined)?.[tag], tagValues(steps)];
-    const what = `"${[...steps, tag].join(".")}" is ${shown(tagged)}, not one of ${words.map((w) => `"${w}"`).join(", ")}`;
+    const known = words.map((word) => `"${word}"`).join(", ");
+    const what = `"${[...steps, tag].join(".")}" is ${shown(tagged)}, not one of ${known}`;
     return configError("config.bad_value", what, path, document.placeOf([...steps, tag]));
   }
   const rule = typeof problem.params.pattern === "string" ? formOf(problem.params.pattern) : `it ${problem.message}`;

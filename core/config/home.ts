@@ -1,5 +1,6 @@
 /**
- * Where gc keeps everything: one visible folder, `$GC_HOME` or `~/.gc`, that can be moved in one go (ecosystem.md §1.5).
+ * Where gc keeps everything: one visible folder, `$GC_HOME` or `~/.gc`, that can be moved in one go (ecosystem.md
+ * §1.5).
  *
  *     identity.json  contexts.json  known.json      who I am; relays; endpoints I have seen
  *     outbox/  sent/                                submitted, not yet at a relay; ids I have got

@@ -1,7 +1,7 @@
 /**
- * Endpoints that this machine has seen, so that people can say a name where the wire wants an id, also while the relay is
- * away. A cache: it may be deleted at any time, and a damaged one counts as empty. It cannot be made to lie about keys:
- * a record proves its own id.
+ * Endpoints that this machine has seen, so that people can say a name where the wire wants an id, also while the relay
+ * is away. A cache: it may be deleted at any time, and a damaged one counts as empty. It cannot be made to lie about
+ * keys: a record proves its own id.
  */
 import { checkRecord } from "../access/principal.ts";
 import { GcError } from "../errors.ts";

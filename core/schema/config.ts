@@ -1,6 +1,7 @@
 /**
  * What people write down: the configuration of an endpoint, and which relays this machine knows. The descriptions here
- * are the comments in a new `config.yaml` (`config/commented_yaml.ts`), so they are written for whoever edits that file.
+ * are the comments in a new `config.yaml` (`config/commented_yaml.ts`), so they are written for whoever edits that
+ * file.
  */
 import { keyRecordSchema } from "./envelope.ts";
 import type { Schema, Static } from "./static.ts";

@@ -68,7 +68,8 @@ describe("gc completion bash", () => {
 describe.skipIf(Bun.which("fish") === null)("gc completion fish", () => {
   test("offers the right words", async () => {
     const lines = asked.slice(0, -1).map(([line]) => line);
-    const script = `gc completion fish | source; for line in $argv; complete -C "$line" | string replace -r '\\t.*' ''; echo ---; end`;
+    const script = `gc completion fish | source
+      for line in $argv; complete -C "$line" | string replace -r '\\t.*' ''; echo ---; end`;
     const ran = await place.run(["fish", "-c", script, ...lines], { env: env() });
     expect(ran.stderr).toBe("");
     const answers = ran.stdout.split("---\n");

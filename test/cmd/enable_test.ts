@@ -1,6 +1,6 @@
 /**
- * Starting at boot, with systemctl, loginctl and crontab of our own in PATH: they note what they were asked and answer as
- * the real ones do. Nothing here touches the machine's own units or crontabs.
+ * Starting at boot, with systemctl, loginctl and crontab of our own in PATH: they note what they were asked and answer
+ * as the real ones do. Nothing here touches the machine's own units or crontabs.
  */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -27,7 +27,8 @@ function fake(name: string, body: string): void {
 }
 
 const crontab =
-  'case "$1" in -l) cat "$HOME/table" 2>/dev/null || { echo "no crontab for ann" >&2; exit 1; };; -) cat > "$HOME/table";; esac';
+  'case "$1" in -l) cat "$HOME/table" 2>/dev/null || { echo "no crontab for ann" >&2; exit 1; };; ' +
+  '-) cat > "$HOME/table";; esac';
 
 describe("gc endpoint enable", () => {
   test("writes a systemd user unit and asks for lingering", async () => {

@@ -1,4 +1,5 @@
-/** configure, list, show, logs, delete: what they answer, what they refuse, and that they never wait for an answer in vain. */
+/** configure, list, show, logs, delete: what they answer, what they refuse, and that they never wait for an answer in
+ * vain. */
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import {
   appendFileSync,
@@ -58,7 +59,8 @@ describe("gc endpoint configure", () => {
 
   test("writes what every flag says", async () => {
     const user = "0d757e2c-e4b6-883c-b854-d8a17f7e649b";
-    const flags = `--slots 4 --workers 2 --memory 8G --allow-user ${user} --public --env A=b --env C=d=e --log-level debug --display-name Lab`;
+    const numbers = "--slots 4 --workers 2 --memory 8G --log-level debug --display-name Lab";
+    const flags = `${numbers} --allow-user ${user} --public --env A=b --env C=d=e`;
     const ran = await place.gc([
       "endpoint",
       "configure",

@@ -104,7 +104,8 @@ describe("gc", () => {
   test("ends with 141 and not a word when nobody can ever read", async () => {
     const script = `import { writeOut } from ${JSON.stringify(join(import.meta.dir, "../../cmd/output.ts"))};
       import { tellFailure } from ${JSON.stringify(join(import.meta.dir, "../../cmd/failure.ts"))};
-      try { for (;;) writeOut(1, "x".repeat(65536)); } catch (error) { process.exit(tellFailure(error, { json: false, paint: {} })); }`;
+      try { for (;;) writeOut(1, "x".repeat(65536)); }
+      catch (error) { process.exit(tellFailure(error, { json: false, paint: {} })); }`;
     const ran = await place.run([
       "bash",
       "-c",

@@ -1,4 +1,5 @@
-/** Joining a relay by an invite: what is pinned, what is refused, and that an invite can be tried again after a failure. */
+/** Joining a relay by an invite: what is pinned, what is refused, and that an invite can be tried again after a
+ * failure. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "bun:test";
 import { readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
@@ -22,7 +23,7 @@ afterEach(() => place.remove());
 const contexts = () => JSON.parse(readFileSync(join(place.home, "contexts.json"), "utf8"));
 
 describe("gc login", () => {
-  test("reads the invite from standard input, pins key and certificate, and makes the relay the current one", async () => {
+  test("reads the invite from standard input, pins key and certificate, and makes the relay current", async () => {
     const ran = await place.gc(["login", "-", "--name", "lab", "--json"], { stdin: `${relay.invite("user")}\n` });
     expect(ran).toMatchObject({ code: 0, stderr: "" });
     const answer = JSON.parse(ran.stdout);
