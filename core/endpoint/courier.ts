@@ -36,13 +36,20 @@ export class Courier {
   private readonly opener: Opener;
   private readonly played = new Set<string>();
 
-  constructor(identity: Identity, access: AccessList, commands: readonly CommandRule[] | undefined, host: Host) {
+  /** `keys`: agreed on before; a simulation, which cannot wait for promises, brings them. */
+  constructor(
+    identity: Identity,
+    access: AccessList,
+    commands: readonly CommandRule[] | undefined,
+    host: Host,
+    keys: { sealer: Sealer; opener: Opener } = { sealer: new Sealer(host.random), opener: new Opener(identity) },
+  ) {
     this.identity = identity;
     this.access = access;
     this.commands = commands;
     this.host = host;
-    this.sealer = new Sealer(host.random);
-    this.opener = new Opener(identity);
+    this.sealer = keys.sealer;
+    this.opener = keys.opener;
   }
 
   /** One item of mail as an event; a promise only while keys are agreed on with a new correspondent. */
@@ -181,6 +188,8 @@ export class Courier {
         if (this.played.has(id)) throw bad("it was played before");
       }
       if (ask.t === "ask_status" && !this.access.allows(asker.user.id, "see_status")) continue;
+      if (ask.t === "ask_log" && !this.access.allows(asker.user.id, "read_log")) continue;
+      if (ask.t === "order" && !this.access.allows(asker.user.id, "order")) continue;
       events.push({ t: "live", asker, message: ask, now_ms });
     }
     this.played.add(id);

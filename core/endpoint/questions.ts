@@ -135,7 +135,7 @@ export class Conversations {
 export function answerTasks(desk: Desk, self: Self, asker: Asker, ask: AskTasks): void {
   const tasks = ask.tids.map((tid) => {
     const own = own_task(desk, asker, tid as TaskId, self.owner);
-    if (own !== undefined) return standing(desk, own.held, own.index);
+    if (own !== undefined) return standing(desk, own.held, own.index, asker.user.id);
     return unknown(desk, asker, tid as TaskId);
   });
   desk.effect({ t: "answer", asker, message: { t: "answer_tasks", re: ask.rid, tasks } });
@@ -203,7 +203,8 @@ function unknown(desk: Desk, asker: Asker, tid: TaskId): TaskStanding {
   return { tid, phase: "unknown", attempt: 0, reason: "This endpoint does not have it (yet)" };
 }
 
-function standing(desk: Desk, held: HeldEnvelope, index: number): TaskStanding {
+/** What the owner sees of others' tasks is where they stand, never what they printed. */
+function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string): TaskStanding {
   const tid = held.tid(index);
   const attempt = held.attempts[index] ?? 0;
   const now = held.phases[index] ?? 0;
@@ -211,7 +212,7 @@ function standing(desk: Desk, held: HeldEnvelope, index: number): TaskStanding {
   const host = worker === undefined || worker.host === "" ? {} : { host: worker.host };
   const common = { tid, attempt, ...host };
   if (now >= phase.finished) {
-    const result = held.results[index];
+    const result = held.header.from === asker ? held.results[index] : undefined;
     const reason = result?.outcome.reason ?? "It has ended; the relay has its result";
     return { ...common, phase: "finished", reason, ...(result === undefined ? {} : { result }) };
   }

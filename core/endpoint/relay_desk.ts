@@ -42,6 +42,8 @@ export class RelayDesk {
   private readonly asked = new Map<number, string[] | { epoch: string }>();
   private answers = new Map<string, { asker: Asker; messages: Frameable[] }>();
   private rid = 0;
+  /** Credit to be given; it follows the acknowledgements of its turn, which the relay subtracts. */
+  private room: number | undefined;
 
   constructor(
     courier: Courier,
@@ -106,7 +108,8 @@ export class RelayDesk {
     if (this.link === undefined) return;
     switch (effect.t) {
       case "credit":
-        return this.link.send([{ t: "credit", room: effect.room, ...this.introduction } as Frameable]);
+        this.room = effect.room;
+        return;
       case "ack_mail":
         for (const seq of effect.seqs) this.seqs.push(seq);
         for (const { re, to, digest } of effect.accepts) this.accepts.push(this.courier.accept(to, re, digest));
@@ -139,6 +142,7 @@ export class RelayDesk {
       this.accepts = [];
       this.deposits = [];
       this.answers.clear();
+      this.room = undefined;
       return;
     }
     for (let at = 0; at < this.deposits.length; ) {
@@ -162,6 +166,10 @@ export class RelayDesk {
       link.send([{ t: "mail_ack", seqs: this.seqs, bytes: this.accepts } as Frameable]);
       this.seqs = [];
       this.accepts = [];
+    }
+    if (this.room !== undefined) {
+      link.send([{ t: "credit", room: this.room, ...this.introduction } as Frameable]);
+      this.room = undefined;
     }
     for (const { asker, messages } of this.answers.values()) this.sendLive(link, asker, messages);
     this.answers.clear();

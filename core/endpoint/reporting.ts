@@ -82,7 +82,9 @@ function overwritten(now: number): boolean {
 /** Why an attempt that ended is followed by another, if it is. */
 function again(held: HeldEnvelope, index: number, result: Result): "interrupt" | "retry" | undefined {
   if (held.cancelling.has(index)) return undefined;
-  if (result.outcome.class === "lost") return held.onLost(index) === "rerun" ? "interrupt" : undefined;
+  // An interrupted attempt with number 0 was never started, so that starting it is no second start.
+  const startable = held.onLost(index) === "rerun" || result.attempt === 0;
+  if (result.outcome.class === "lost") return startable ? "interrupt" : undefined;
   const retries = held.spec(index).retries ?? 0;
   if (result.outcome.class === "fail" && (held.retried[index] ?? 0) < retries) return "retry";
   return undefined;

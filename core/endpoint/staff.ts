@@ -58,6 +58,11 @@ export function lease(desk: Desk, onLeased: (tid: TaskId, worker: string) => voi
 /** A worker introduced itself: what it still has goes on; what it never got is sent again; what is over it forgets. */
 export function welcomeWorker(desk: Desk, event: Extract<EndpointEvent, { t: "worker_up" }>): void {
   const { ready, now_ms } = event;
+  if (!desk.memory.workers.has(event.worker)) {
+    // It was taken for dead and its tasks were given away. What it finished is still welcome; it gets nothing new.
+    desk.effect({ t: "to_worker", worker: event.worker, messages: [{ t: "stop", how: "now" }] });
+    return;
+  }
   const worker = desk.pool.workers.get(event.worker) ?? desk.pool.add(event.worker, now_ms);
   if (worker.state === "dead") return;
   desk.pool.introduce(worker, ready);
@@ -139,8 +144,7 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
   desk.pool.workers.delete(id);
   desk.effect({ t: "remove_worker", worker: id });
   desk.effect({ t: "log", level: "warn", event: "worker.dead", fields: { worker: id, reason: event.reason } });
-  if (worker?.stopping === true) return;
-  if (worker === undefined || worker.slots === 0) barren(desk, event.reason);
+  if (worker?.state === "starting" && !worker.stopping) barren(desk, event.reason);
 }
 
 /** What becomes of one task of a dead worker. */

@@ -30,8 +30,8 @@ import {
   welcomeWorker,
 } from "./staff.ts";
 
-/** The room that the relay was told of may be off by so many tasks before it is told again. */
-const roomSlack = 1000;
+/** The relay is told of more room when it is this much more than it knows of, or a quarter of all. */
+const roomStep = 1000;
 
 /** One endpoint. */
 export class EndpointState {
@@ -40,7 +40,8 @@ export class EndpointState {
   private readonly talks = new Conversations();
   private readonly deposits: Deposits;
   private relayUp = false;
-  private roomTold = -1;
+  /** Room that the relay knows of; what is under way is in it. */
+  private roomTold = 0;
   private mode: "running" | "draining" | "stopping" = "running";
   private workersMade = 0;
   private exited = false;
@@ -85,7 +86,8 @@ export class EndpointState {
         return this.deposits.forget(desk);
       case "tasks":
         takeTasks(desk, event);
-        this.tellRoom(desk);
+        // The relay counts down by what is acknowledged, whether it was new or not.
+        this.roomTold -= event.arrival.header.count;
         return this.settle(desk, event.now_ms);
       case "cancel":
         cancelRunning(desk, takeCancel(desk, event.seq, event.header, event.now_ms));
@@ -134,7 +136,10 @@ export class EndpointState {
 
   /** What follows from any change: results go out, workers are hired, tasks are leased. */
   private settle(desk: Desk, now_ms: number): void {
-    if (this.relayUp) this.deposits.flush(desk);
+    if (this.relayUp) {
+      this.deposits.flush(desk);
+      this.tellRoom(desk);
+    }
     if (this.mode === "stopping") return this.leave(desk);
     if (this.mode === "running") hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
     lease(desk, (tid, worker) => this.talks.leased(desk, tid, worker));
@@ -143,8 +148,7 @@ export class EndpointState {
 
   private relayIsUp(desk: Desk, epoch: string, now_ms: number): void {
     this.relayUp = true;
-    this.roomTold = -1;
-    this.tellRoom(desk);
+    this.roomTold = Number.NEGATIVE_INFINITY;
     if (this.memory.epoch === "") desk.record({ t: "epoch", epoch });
     else if (this.memory.epoch !== epoch) {
       const envelopes = [...this.memory.held.values()];
@@ -173,11 +177,11 @@ export class EndpointState {
   }
 
   private tellRoom(desk: Desk): void {
-    const room = Math.max(0, this.settings.tasks_max - this.memory.unfinished);
-    if (!this.relayUp || (this.roomTold >= 0 && Math.abs(room - this.roomTold) < roomSlack && room > 0)) return;
-    if (room === this.roomTold) return;
+    const { tasks_max } = this.settings;
+    const room = this.mode === "running" ? Math.max(0, tasks_max - this.memory.unfinished) : 0;
+    const step = Math.max(1, Math.min(roomStep, Math.floor(tasks_max / 4)));
+    if (room - this.roomTold < step && room >= this.roomTold) return;
     this.roomTold = room;
-    // The credit goes first: an acknowledgement that follows in this turn frees what the credit already leaves out.
     desk.effect({ t: "credit", room });
   }
 

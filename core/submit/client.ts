@@ -141,6 +141,13 @@ export class Client {
     });
   }
 
+  /** Says where an envelope was sent by an earlier process, so that nobody else's results of it count. */
+  know(head: ParcelHead): void {
+    this.intake.know(head.endpoint);
+    const { id, endpoint, count } = entryOf(head);
+    this.turns.push({ kind: "know", id, endpoint, count });
+  }
+
   /**
    * Hands tasks over; `to` must be prepared. When `fate` is first called the tasks are on stable storage at the relay
    * ("stored"), or signed for by the endpoint ("accepted"), or refused. Until then they are in the outbox.

@@ -4,8 +4,9 @@
  * receipt goes out once the person has them. Nothing here acts or reads a clock: `client.ts` does, and so does the
  * simulation, with the same class.
  */
-import type { Decision, Part } from "../host/turn.ts";
+
 import { unreachable } from "../assert.ts";
+import type { Decision, Part } from "../host/turn.ts";
 import { windowBytes, windowEnvelopes } from "../limits.ts";
 import type { WireError } from "../schema/session_message.ts";
 import type { EnvelopeId, PrincipalId } from "../task/id.ts";
@@ -64,6 +65,9 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
         return this.submit(event, out);
       case "adopt":
         return this.adopt(event, out);
+      case "know":
+        this.known.set(event.id, { endpoint: event.endpoint, count: event.count });
+        return;
       case "up":
         return this.linkUp(event, out);
       case "down":
@@ -76,7 +80,8 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
         return this.done(event.re, undefined, out);
       case "answer": {
         const request = this.requests.finish(event.re);
-        if (request?.kind === "plain") out.effects.push({ kind: "answer", ticket: request.ticket, answer: event.answer });
+        if (request?.kind === "plain")
+          out.effects.push({ kind: "answer", ticket: request.ticket, answer: event.answer });
         return;
       }
       case "error":
@@ -178,7 +183,8 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
           ids.push(id);
           continue;
         }
-        const full = this.sendingBytes + size + standing.entry.size > windowBytes || size + standing.entry.size > submitBytes;
+        const full =
+          this.sendingBytes + size + standing.entry.size > windowBytes || size + standing.entry.size > submitBytes;
         if ((full && this.sendingBytes + size > 0) || this.sendingCount + ids.length >= windowEnvelopes) break;
         ids.push(id);
         size += standing.entry.size;
@@ -243,7 +249,8 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
     this.sendingCount -= request.ids.length;
     if (request.ids.length > 1) {
       // One of several is at fault: each is asked for alone.
-      for (const id of request.ids) if (this.entries.get(id)?.phase === "sending") this.sendEntries([id], event.now_ms, out);
+      for (const id of request.ids)
+        if (this.entries.get(id)?.phase === "sending") this.sendEntries([id], event.now_ms, out);
       return;
     }
     for (const id of request.ids) {
@@ -308,7 +315,12 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
   /** The relay found no taker in time. It is not to be sent again; the record stays for the person to see. */
   private expire(id: EnvelopeId, out: Out): void {
     if (!this.entries.delete(id)) return;
-    const error: WireError = { t: "error", kind: "missing", code: "task.expired", message: "No endpoint took it in time" };
+    const error: WireError = {
+      t: "error",
+      kind: "missing",
+      code: "task.expired",
+      message: "No endpoint took it in time",
+    };
     out.records.push({ kind: "refused", id, error });
   }
 
@@ -324,7 +336,13 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
   }
 
   private ask(event: EventOf<"ask">, out: Out): void {
-    const open = { ask: event.ask, to: event.to, deadline_ms: event.deadline_ms, pause_ms: askAgain_ms, due_ms: event.now_ms };
+    const open = {
+      ask: event.ask,
+      to: event.to,
+      deadline_ms: event.deadline_ms,
+      pause_ms: askAgain_ms,
+      due_ms: event.now_ms,
+    };
     this.asks.set(event.ask.rid, open);
     this.tick(event.now_ms, out);
   }
