@@ -106,8 +106,6 @@ export interface JoinOptions {
   /** Over TCP. */
   remote?: boolean;
   instance?: string;
-  /** Frames to this person lie still until `deaf.off` is called. */
-  deaf?: boolean;
   identity?: Identity;
 }
 
@@ -138,7 +136,7 @@ export function openTown(options: { on_disk?: boolean; limits?: Partial<RelayLim
       town.rejoin(person, join_options);
       return person;
     },
-    rejoin(person, { remote = false, instance = freshId(), deaf = false } = {}) {
+    rejoin(person, { remote = false, instance = freshId() } = {}) {
       sessions += 1;
       const { record } = person.identity;
       mailbox.principalNo(record.id, record.kind as "user");
@@ -170,9 +168,7 @@ export function openTown(options: { on_disk?: boolean; limits?: Partial<RelayLim
         {
           session: `session-${sessions}`,
           epoch: mailbox.epoch,
-          carry: (direction, bytes, arrive) => {
-            if (!(deaf && direction === "to_opener" && bytes > 0)) wire.push(arrive);
-          },
+          carry: (_direction, _bytes, arrive) => void wire.push(arrive),
         },
       );
       sides.set(person, pair);
