@@ -106,7 +106,8 @@ export class SimClient {
   /** From here on every task of it must end with a result. */
   private promise(id: EnvelopeId): void {
     const parcel = this.store.parcels.get(id)?.parcel;
-    parcel?.tasks.forEach((task, index) => this.oracle.ask(taskId(id, index), { ...parcel.base, ...task }));
+    for (const [index, task] of parcel?.tasks.entries() ?? [])
+      this.oracle.ask(taskId(id, index), { ...parcel?.base, ...task });
   }
 
   private start(life: Life): void {
