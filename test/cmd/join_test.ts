@@ -139,6 +139,18 @@ describe("gc endpoint join", () => {
     expect(readFileSync(configured.config_path, "utf8")).toBe(before.replace("relay: local", "relay: far"));
   });
 
+  test("is finished by a second try with a good invite", async () => {
+    const argv = ["endpoint", "join", "-", "--name", "lab", "--context-name", "far"];
+    const relay_id = makeIdentity("relay", realRandom()).record.id;
+    const first = await place.gc(argv, { stdin: relay.invite("endpoint", { relay_id }) });
+    expect(first.code).not.toBe(0);
+    const before = JSON.parse((await place.gc(["endpoint", "show", "lab", "--json"])).stdout);
+    expect(before.config.relay).toBe("local");
+    expect((await place.gc(argv, { stdin: relay.invite("endpoint") })).code).toBe(0);
+    const after = JSON.parse((await place.gc(["endpoint", "show", "lab", "--json"])).stdout);
+    expect(after).toMatchObject({ id: before.id, config: { relay: "far" } });
+  });
+
   test("says who is meant when the invite is for a person", async () => {
     const ran = await place.gc(["endpoint", "join", "-", "--name", "lab"], { stdin: relay.invite("user") });
     expect(ran.code).toBe(64);
