@@ -51,6 +51,12 @@ export const exceptions: { readonly [path: string]: readonly string[] } = {
   "core/submit/autostart.ts": ["core/relay"],
 };
 
+/** Files outside the rooms that are read into the executable, and the one place that may. */
+const embedded: { readonly [path: string]: string } = {
+  "package.json": "cmd/version.ts",
+  "install.sh": "core/relay/",
+};
+
 /** Packages, and the one place that may import each: swapping a package means editing one room. */
 export const packages: { readonly [name: string]: string } = {
   "@clack/prompts": "cmd/",
@@ -99,6 +105,7 @@ function importsOf({ path, text }: Source): Import[] {
     /^(?:import|export)\s+(type\s)?(?:[\w$*\s{},]*?\sfrom\s*)?"([^"\n]+)"|(?<![\w$.`'"])import\(\s*"([^"\n]+)"/gm;
   for (const match of bare.matchAll(statement)) {
     const name = match[2] ?? match[3] ?? "";
+    if (/[\s${}]/.test(name)) continue; // A program that is written out by a template.
     const is_local = name.startsWith(".");
     found.push({
       from: path,
@@ -121,7 +128,8 @@ function judgeLocal({ from, target, is_type }: Import): string[] {
   if (deciding.test(from) && target.startsWith("core/host/") && !is_type && !quietHost.has(target)) {
     return [`a file that decides may not import "${target}": take what it gives as data`];
   }
-  if (target === "package.json") return from === "cmd/version.ts" ? [] : ["only cmd/version.ts reads package.json"];
+  const reader = embedded[target];
+  if (reader !== undefined) return from.startsWith(reader) ? [] : [`only ${reader} reads ${target}`];
   const room = roomOf(from) ?? "";
   const other = roomOf(target);
   if (other === undefined) return [`"${target}" is in no room of the table`];
