@@ -15,7 +15,7 @@ _gc() {
     word="\${COMP_WORDS[i]}"
     if [[ "$word" == "--" ]]; then
       COMPREPLY=($(compgen -c -- "$current") $(compgen -f -- "$current"))
-      return
+      return 0
     fi
     case "\${path:+$path }$word" in
       ${paths.join(" | ")}) path="\${path:+$path }$word" ;;
@@ -28,6 +28,7 @@ ${models.flatMap((model) => valueCases(model, models[0])).join("\n")}
   case "$path" in
 ${models.map(wordCase).join("\n")}
   esac
+  return 0
 }
 _gc_names() {
   COMPREPLY=($(compgen -W "$("\${COMP_WORDS[0]}" __complete "$1" 2>/dev/null)" -- "$2"))
@@ -45,7 +46,7 @@ function valueCases(model: CommandModel, root: CommandModel | undefined): string
     const patterns = names.map((name) =>
       model.path.length === 0 ? `*"|${name}"` : `"${model.path.join(" ")}|${name}"`,
     );
-    return [`    ${patterns.join(" | ")}) ${offer(option.value)}; return ;;`];
+    return [`    ${patterns.join(" | ")}) ${offer(option.value)}; return 0 ;;`];
   });
 }
 
