@@ -49,9 +49,6 @@ export const headings: { readonly [word: string]: string } = {
   completion: "You and this machine:",
 };
 
-/** A file that another hand is writing: loaded by name until it is there. */
-const soon = (path: string) => () => import(path) as Promise<CommandModule>;
-
 const ranFailure = 125;
 
 export const commands: readonly CommandEntry[] = [
@@ -76,13 +73,27 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./endpoint/configure.ts"),
   },
   { words: ["endpoint", "start"], summary: "Start an endpoint", load: () => import("./endpoint/start.ts") },
-  { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: soon("./endpoint/stop.ts") },
+  { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: () => import("./endpoint/stop.ts") },
   {
     words: ["endpoint", "restart"],
     summary: "Stop an endpoint and start it again",
-    load: soon("./endpoint/restart.ts"),
+    load: () => import("./endpoint/restart.ts"),
   },
-  { words: ["endpoint", "status"], summary: "Tell what an endpoint is doing", load: soon("./endpoint/status.ts") },
+  {
+    words: ["endpoint", "status"],
+    summary: "Tell what an endpoint is doing",
+    load: () => import("./endpoint/status.ts"),
+  },
+  {
+    words: ["endpoint", "pause"],
+    summary: "Start no more tasks on an endpoint",
+    load: () => import("./endpoint/pause.ts"),
+  },
+  {
+    words: ["endpoint", "resume"],
+    summary: "Let a paused endpoint start tasks again",
+    load: () => import("./endpoint/resume.ts"),
+  },
   {
     words: ["endpoint", "list"],
     alias: "ls",

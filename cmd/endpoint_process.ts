@@ -11,10 +11,10 @@ import { runEndpoint } from "../core/endpoint/daemon.ts";
 import { GcError } from "../core/errors.ts";
 import { readTextIfThere } from "../core/host/files.ts";
 import type { Host } from "../core/host/host.ts";
+import { leaseIsLive, readLease } from "../core/host/lease.ts";
 import { createLog } from "../core/host/log.ts";
 import { alive, identify, spawnDetached } from "../core/host/processes.ts";
 import { realHost } from "../core/host/real_host.ts";
-import { leaseIsLive, readLease } from "../core/host/lease.ts";
 import { selfArgv } from "../core/host/self.ts";
 import { ensureLocalRelay } from "../core/relay/local.ts";
 
@@ -55,7 +55,7 @@ export async function endpointHere(
  * Starts the endpoint as a process of its own and waits until it is ready. Returns its pid.
  * @throws GcError `endpoint.already_running`, or `endpoint.did_not_start` with the end of its log.
  */
-export async function endpointDetached(home: Home, own: OwnEndpointFolder, host: Host): Promise<number> {
+export async function endpointDetached(own: OwnEndpointFolder, host: Host): Promise<number> {
   refuseSecond(own, host);
   const env: { [name: string]: string } = {};
   for (const [key, value] of Object.entries(host.env)) if (value !== undefined) env[key] = value;

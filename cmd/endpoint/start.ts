@@ -1,8 +1,8 @@
 /** `gc endpoint start`: runs an endpoint, in the foreground or as a process of its own. */
 import * as fs from "node:fs";
 import type { Command } from "commander";
-import { findOwnEndpoint } from "../../core/config/endpoint_folder.ts";
 import { loadEndpointConfig } from "../../core/config/endpoint_config.ts";
+import { findOwnEndpoint } from "../../core/config/endpoint_folder.ts";
 import { loadEndpointKey } from "../../core/config/identity.ts";
 import type { Cli } from "../cli.ts";
 import { endpointDetached, endpointHere, refuseSecond } from "../endpoint_process.ts";
@@ -25,7 +25,7 @@ export function describe(parent: Command, cli: Cli): void {
       const { identity } = loadEndpointKey(own.paths.key);
       const { name } = own;
       if (options.detach === true) {
-        const pid = await endpointDetached(cli.home, own, cli.host);
+        const pid = await endpointDetached(own, cli.host);
         tell(cli, { name, id: identity.id, pid, log_path: own.paths.log });
         return;
       }

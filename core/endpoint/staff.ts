@@ -143,7 +143,8 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
   desk.record({ t: "worker_buried", worker: id });
   desk.pool.workers.delete(id);
   desk.effect({ t: "remove_worker", worker: id });
-  desk.effect({ t: "log", level: "warn", event: "worker.dead", fields: { worker: id, reason: event.reason } });
+  const level = worker?.stopping === true ? "info" : "warn";
+  desk.effect({ t: "log", level, event: "worker.ended", fields: { worker: id, reason: event.reason } });
   if (worker?.state === "starting" && !worker.stopping) barren(desk, event.reason);
 }
 
