@@ -33,13 +33,19 @@ export interface Ledger {
    * @throws GcError `file.no_space` or `file.failed`.
    */
   sync(): void;
+  /**
+   * Like `sync`, but lets the disk work beside us; `done` is called later, with the error if it failed. One such call
+   * is under way at a time, and all that are made meanwhile share the next.
+   */
+  syncLater(done: (error?: GcError) => void): void;
   /** Size of the file and of what waits for `sync`. */
   bytes(): number;
   /**
    * Compaction: puts these records in the place of all that is in the file, in one step. They must hold whatever is
-   * still needed, also of what was appended and not synced. When it throws, file and queue are as before.
+   * still needed, also of what was appended and not synced. When it throws, file and queue are as before. Does nothing,
+   * and returns false, while a `syncLater` is under way.
    */
-  replaceWith(records: Iterable<Uint8Array>): void;
+  replaceWith(records: Iterable<Uint8Array>): boolean;
   /** Closes the file. What is not synced is lost. */
   close(): void;
 }
@@ -63,84 +69,133 @@ export function openLedger(path: string): Ledger {
   } catch (cause) {
     throw fileError("open", path, cause, "cannot_create");
   }
-  let durable: number;
-  let torn_bytes: number;
   try {
     const size = fs.fstatSync(fd).size;
-    durable = scan(fd, size, path, () => {});
-    torn_bytes = size - durable;
-    if (torn_bytes > 0) fs.ftruncateSync(fd, durable);
+    const good = scan(fd, size, path, () => {});
+    if (good < size) fs.ftruncateSync(fd, good);
     fs.fdatasyncSync(fd);
     if (size === 0) syncDir(dirname(path));
+    return new OpenLedger(path, fd, good, size - good);
   } catch (cause) {
     fs.closeSync(fd);
     throw fileError("open", path, cause);
   }
+}
 
-  let pending: Uint8Array[] = [];
-  let pendingBytes = 0;
-  /** Written, not synced: kept, because a failed fdatasync may have dropped the pages and calls the next one clean. */
-  let unsynced: Buffer[] = [];
-  let written = durable;
-  let suspect = false;
+class OpenLedger implements Ledger {
+  readonly torn_bytes: number;
+  readonly #path: string;
+  #fd: number;
+  /** Up to here the file is on stable storage, and up to here it is written. */
+  #durable: number;
+  #written: number;
+  #pending: Uint8Array[] = [];
+  #pendingBytes = 0;
+  /** Written, not synced: kept, because a failed fdatasync may drop the pages and call the next one a success. */
+  #unsynced: Buffer[] = [];
+  #suspect = false;
+  #waiting: ((error?: GcError) => void)[] = [];
+  #underWay = false;
 
-  const write = (): void => {
-    if (pending.length === 0) return;
-    const batch = packBatch(pending, pendingBytes, written, written === durable);
+  constructor(path: string, fd: number, good: number, torn_bytes: number) {
+    this.#path = path;
+    this.#fd = fd;
+    this.#durable = good;
+    this.#written = good;
+    this.torn_bytes = torn_bytes;
+  }
+
+  replay(visit: (record: Uint8Array) => void): void {
+    scan(this.#fd, this.#durable, this.#path, visit);
+  }
+
+  append(record: Uint8Array): void {
+    assert(record.byteLength > 0 && record.byteLength <= recordBytesMax, "A record has 1 byte to 64 MiB");
+    this.#pending.push(record);
+    this.#pendingBytes += headBytes + record.byteLength;
+  }
+
+  write(): void {
+    if (this.#pending.length === 0) return;
+    const batch = packBatch(this.#pending, this.#pendingBytes, this.#written, this.#written === this.#durable);
     try {
-      writeAll(fd, batch, written);
+      writeAll(this.#fd, batch, this.#written);
     } catch (cause) {
-      throw fileError("write", path, cause);
+      throw fileError("write", this.#path, cause);
     }
-    written += batch.byteLength;
-    unsynced.push(batch);
-    pending = [];
-    pendingBytes = 0;
-  };
+    this.#written += batch.byteLength;
+    this.#unsynced.push(batch);
+    this.#pending = [];
+    this.#pendingBytes = 0;
+  }
 
-  const sync = (): void => {
-    write();
-    if (written === durable) return;
+  sync(): void {
+    this.write();
+    if (this.#written === this.#durable) return;
     try {
-      if (suspect) writeAll(fd, Buffer.concat(unsynced), durable);
-      suspect = true;
-      fs.fdatasyncSync(fd);
+      if (this.#suspect) writeAll(this.#fd, Buffer.concat(this.#unsynced), this.#durable);
+      this.#suspect = true;
+      fs.fdatasyncSync(this.#fd);
     } catch (cause) {
-      throw fileError("sync", path, cause);
+      throw fileError("sync", this.#path, cause);
     }
-    suspect = false;
-    durable = written;
-    unsynced = [];
-  };
+    this.#suspect = false;
+    this.#durable = this.#written;
+    this.#unsynced = [];
+  }
 
-  return {
-    torn_bytes,
-    replay(visit) {
-      scan(fd, durable, path, visit);
-    },
-    append(record) {
-      assert(record.byteLength > 0 && record.byteLength <= recordBytesMax, "A record has 1 byte to 64 MiB");
-      pending.push(record);
-      pendingBytes += headBytes + record.byteLength;
-    },
-    write,
-    sync,
-    bytes: () => written + pendingBytes,
-    replaceWith(records) {
-      const next = writeBeside(path, records);
-      fs.closeSync(fd);
-      fd = next.fd;
-      durable = next.bytes;
-      written = durable;
-      unsynced = [];
-      suspect = false;
-      pending = [];
-      pendingBytes = 0;
-    },
-    close() {
-      fs.closeSync(fd);
-    },
-  };
+  syncLater(done: (error?: GcError) => void): void {
+    try {
+      this.write();
+      if (this.#suspect) this.sync();
+    } catch (error) {
+      queueMicrotask(() => done(fileError("write", this.#path, error)));
+      return;
+    }
+    this.#waiting.push(done);
+    if (!this.#underWay) this.#syncWaiting();
+  }
+
+  bytes(): number {
+    return this.#written + this.#pendingBytes;
+  }
+
+  replaceWith(records: Iterable<Uint8Array>): boolean {
+    if (this.#underWay) return false;
+    const next = writeBeside(this.#path, records);
+    fs.closeSync(this.#fd);
+    this.#fd = next.fd;
+    this.#durable = next.bytes;
+    this.#written = next.bytes;
+    this.#unsynced = [];
+    this.#suspect = false;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return true;
+  }
+
+  close(): void {
+    fs.closeSync(this.#fd);
+  }
+
+  /** One fdatasync for all that wait; what is written meanwhile is not part of it. */
+  #syncWaiting(): void {
+    const told = this.#waiting;
+    const until = this.#written;
+    const batches = this.#unsynced.slice();
+    this.#waiting = [];
+    this.#underWay = true;
+    fs.fdatasync(this.#fd, (cause) => {
+      this.#underWay = false;
+      if (cause) this.#suspect = true;
+      else if (until > this.#durable) {
+        this.#durable = until;
+        this.#unsynced = this.#unsynced.filter((batch) => !batches.includes(batch));
+      }
+      for (const done of told) done(cause ? fileError("sync", this.#path, cause) : undefined);
+      if (this.#waiting.length > 0 && !this.#underWay) this.#syncWaiting();
+    });
+  }
 }
 
 /**

@@ -10,6 +10,14 @@ export interface BerthPlaces {
   worker_id: string;
   sandboxes: string;
   outputs: string;
+  monotonic(): number;
+}
+
+/** What there is of a task when it is over; `files_left`: in its sandbox. */
+export interface Harvested {
+  stdout: Output;
+  stderr: Output;
+  files_left: boolean;
 }
 
 /** The place of one running task. */
@@ -22,13 +30,13 @@ export class Berth {
   constructor(places: BerthPlaces, index: number) {
     const name = slotName(places.worker_id, index);
     this.#places = places;
-    this.sandbox = new Sandbox(places.sandboxes, name);
+    this.sandbox = new Sandbox(places.sandboxes, name, places.monotonic);
     this.stdout = new Capture(join(places.outputs, `${name}.out`));
     this.stderr = new Capture(join(places.outputs, `${name}.err`));
   }
 
   /** Takes in what the task wrote and gets ready for the next. `clean`: nothing of the task is left that could write. */
-  harvest(tid: string, attempt: number, spec: TaskSpec, clean: boolean): { stdout: Output; stderr: Output } {
+  harvest(tid: string, attempt: number, spec: TaskSpec, clean: boolean): Harvested {
     const one = (capture: Capture, ending: "out" | "err"): Output => {
       const output = capture.harvest(spec.snippet_lines);
       if (output.total > output.kept) capture.keepAs(outputFile(this.#places.outputs, tid, attempt, ending));
@@ -36,9 +44,8 @@ export class Berth {
       else if (output.total > 0) capture.recycle();
       return output;
     };
-    const outputs = { stdout: one(this.stdout, "out"), stderr: one(this.stderr, "err") };
-    this.sandbox.leave(tid, attempt);
-    return outputs;
+    const [stdout, stderr] = [one(this.stdout, "out"), one(this.stderr, "err")];
+    return { stdout, stderr, files_left: this.sandbox.leave(tid, attempt) };
   }
 
   remove(): void {

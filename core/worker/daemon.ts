@@ -25,7 +25,6 @@ import type { ChunkOrder } from "./followers.ts";
 import { killLeftovers, leaveTrace } from "./leftovers.ts";
 import { bytesOf, readOutputFile } from "./output.ts";
 import { RunningTasks } from "./running.ts";
-import { removeSandbox } from "./sandbox.ts";
 import { Spool } from "./spool.ts";
 import { WorkerState } from "./state.ts";
 import { Watching } from "./watching.ts";
@@ -99,7 +98,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       this.#leave = resolve;
       this.#fail = reject;
     });
-    this.#spool = new Spool(dir);
+    this.#spool = new Spool(dir, () => host.clock.monotonic());
     const { slots, prefetch, resources } = file;
     const facts = { host: host.hostname, pid: process.pid, slots, prefetch, resources };
     this.#state = new WorkerState(facts, this.#spool.content().finished);
@@ -109,7 +108,8 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       (error) => this.#fail(error),
     );
     const push = (event: WorkerEvent): void => this.#turns.push(event);
-    const places = { worker_id: file.id, sandboxes: file.sandboxes, outputs: file.outputs };
+    const { id: worker_id, sandboxes, outputs } = file;
+    const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };
     this.#tasks = new RunningTasks(host, baseEnvironment(host.env, file.env), places, push);
     this.#watching = new Watching(
       host.clock,
@@ -200,13 +200,23 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   }
 
   #report(effect: Extract<WorkerEffect, { t: "report" }>, messages: FromWorker[]): void {
-    const { started, finished } = effect;
-    if (finished.length > 0 && this.#spool.sync() !== undefined) {
-      this.#turns.push({ t: "unsafe", finished });
+    const { started, finished, hurry } = effect;
+    const report: FromWorker = { t: "report", started, finished };
+    if (finished.length === 0) {
+      messages.push(report);
       return;
     }
-    crashPoint("worker.before_report");
-    messages.push({ t: "report", started, finished });
+    if (hurry || this.#spool.fast) {
+      if (this.#spool.sync() !== undefined) return this.#turns.push({ t: "unsafe", finished });
+      crashPoint("worker.before_report");
+      messages.push(report);
+      return;
+    }
+    this.#spool.syncLater((error) => {
+      if (error !== undefined) return this.#turns.push({ t: "unsafe", finished });
+      crashPoint("worker.before_report");
+      this.#link?.send([report as unknown as Frameable]);
+    });
   }
 
   #start(effect: Extract<WorkerEffect, { t: "start" }>): void {
@@ -242,10 +252,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   }
 
   #forget({ tid, attempt, failed }: Extract<WorkerEffect, { t: "forget" }>): void {
-    if (this.#file.simulate === true || (failed && this.#file.keep_sandboxes === true)) return;
-    removeSandbox(this.#file.sandboxes, tid, attempt, (error) => {
-      this.#host.log.warn("sandbox.not_removed", { tid, attempt, why: messageOf(error) });
-    });
+    this.#tasks.forget(tid, attempt, failed && this.#file.keep_sandboxes === true);
   }
 
   // ── The link ─────────────────────────────────────────────────────────────────────────────────────────────────────

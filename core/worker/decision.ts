@@ -58,8 +58,11 @@ export type WorkerRecord =
 
 export type WorkerEffect =
   | { t: "send"; messages: FromWorker[] }
-  /** Like `send`, but the finished ones only if they are stored: else `unsafe`. */
-  | { t: "report"; started: { tid: string; attempt: number }[]; finished: FinishedAttempt[] }
+  /**
+   * Like `send`, but the finished ones only once they are stored; or `unsafe`. `hurry`: nothing else is going on here,
+   * so that standing still for a slow disk delays nobody.
+   */
+  | { t: "report"; started: { tid: string; attempt: number }[]; finished: FinishedAttempt[]; hurry: boolean }
   /** Make the process; answers by `started`, `not_started` or `start_held`. */
   | { t: "start"; key: AttemptKey; tid: string; attempt: number; spec: TaskSpec }
   /** `group`: the process group of the task. `tree`: whatever can be found of it. Nothing happens if it is gone. */

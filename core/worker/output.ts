@@ -11,6 +11,8 @@ import type { Output } from "../schema/result.ts";
 
 const nothing: Output = Object.freeze({ total: 0, kept: 0 });
 const snippetLinesDefault = 1000;
+/** Most output is small: one read tells its size and brings all of it. */
+const scratch = Buffer.alloc(16 * 1024);
 
 /** The file of one stream. */
 export class Capture {
@@ -43,8 +45,10 @@ export class Capture {
 
   /** The end of the output: the last `lines` lines, at most 1 MiB. */
   harvest(lines = snippetLinesDefault): Output {
+    const small = fs.readSync(this.#fd, scratch, 0, scratch.byteLength, 0);
+    if (small === 0) return nothing;
+    if (small < scratch.byteLength) return outputOf(lastLines(scratch.subarray(0, small), lines, false), small);
     const total = this.size();
-    if (total === 0) return nothing;
     const tail = readFrom(this.#fd, Math.max(total - snippetBytesMax, 0), Math.min(total, snippetBytesMax));
     return outputOf(lastLines(tail, lines, tail.byteLength < total), total);
   }

@@ -20,6 +20,7 @@ import { MemoryPressure } from "./memory_pressure.ts";
 import { notStored } from "./outcome.ts";
 import { directoryOf, inlineInput, makeProcess } from "./process.ts";
 import { Tty } from "./pty.ts";
+import { removeSandbox } from "./sandbox.ts";
 import { signalTree, Trees } from "./tree.ts";
 
 /** One task that runs. */
@@ -52,8 +53,11 @@ export class RunningTasks {
   readonly #pressure = new MemoryPressure();
   readonly #tasks = new Map<AttemptKey, RunningTask>();
   /** Main processes that have not ended. */
+  #ownPeak_kib = 0;
   readonly #byPid = new Map<number, RunningTask>();
   readonly #clearing = new Set<RunningTask>();
+  /** Attempts that are over and left something in their sandbox. */
+  readonly #leaving = new Set<string>();
 
   /** `env`: what all tasks get. */
   constructor(
@@ -129,6 +133,14 @@ export class RunningTasks {
   /** Output of a running task; undefined when it does not run. */
   read(key: AttemptKey, stream: "stdout" | "stderr", offset: number, bytes: number): Uint8Array | undefined {
     return this.#tasks.get(key)?.berth[stream].read(offset, bytes);
+  }
+
+  /** The endpoint has the result of an attempt: removes what it left in its sandbox, or keeps it for its user. */
+  forget(tid: string, attempt: number, keep: boolean): void {
+    if (!this.#leaving.delete(`${tid} ${attempt}`) || keep) return;
+    removeSandbox(this.#places.sandboxes, tid, attempt, (error) => {
+      this.#host.log.warn("sandbox.not_removed", { tid, attempt, why: messageOf(error) });
+    });
   }
 
   /** A child of this process has ended (SIGCHLD): maybe an orphan that came to us. */
@@ -243,20 +255,33 @@ export class RunningTasks {
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
     const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
     try {
-      Object.assign(harvest, berth.harvest(tid, attempt, spec, clean));
+      const { stdout, stderr, files_left } = berth.harvest(tid, attempt, spec, clean);
+      harvest.stdout = stdout;
+      harvest.stderr = stderr;
+      if (files_left) this.#leaving.add(`${tid} ${attempt}`);
       this.#berths.give(berth);
     } catch (error) {
       // The berth is in doubt: it is not used again.
       task.trouble ??= `Its output could not be read: ${messageOf(error)}`;
     }
-    const usage = task.process?.resourceUsage();
-    if (usage !== undefined) {
-      harvest.cpu_ms = Number(usage.cpuTime.total) / 1000;
-      harvest.rss_max_kib = Math.round(usage.maxRSS / 1024);
-    }
+    this.#addUsage(task, harvest);
     if (exit.signal === "SIGKILL" && this.#pressure.killed()) harvest.out_of_memory = true;
     if (task.trouble !== undefined) harvest.trouble = task.trouble;
     this.#push({ t: "ended", key, exit, harvest, now: this.#now() });
+  }
+
+  /**
+   * A process counts its maker's memory as its own until it runs its own program (getrusage(2) after vfork), so a peak
+   * below ours says nothing and is left out.
+   */
+  #addUsage(task: RunningTask, harvest: Harvest): void {
+    const usage = task.process?.resourceUsage();
+    if (usage === undefined) return;
+    harvest.cpu_ms = Number(usage.cpuTime.total) / 1000;
+    const peak_kib = Math.round(usage.maxRSS / 1024);
+    if (peak_kib <= this.#ownPeak_kib) return;
+    this.#ownPeak_kib = process.resourceUsage().maxRSS;
+    if (peak_kib > this.#ownPeak_kib) harvest.rss_max_kib = peak_kib;
   }
 
   #members(task: RunningTask): ReturnType<Trees["members"]> {

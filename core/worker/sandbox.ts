@@ -7,16 +7,25 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import { removeTree } from "../host/files.ts";
 
+/**
+ * Time stamps of directories are as coarse as a tick of the kernel (4 ms at most). After this time any change shows.
+ */
+const coarse_ms = 20;
+
 /** The sandbox of one slot. */
 export class Sandbox {
   readonly path: string;
   readonly #dir: string;
+  readonly #monotonic: () => number;
   #ready = false;
+  /** Time stamp of the directory, when it was first seen, and whether it was seen empty long enough after that. */
+  #stamp = { ctime_ms: 0, seen_ms: 0, settled: false };
 
   /** `dir`: where sandboxes are; `slot`: a name that no other slot uses there. */
-  constructor(dir: string, slot: string) {
+  constructor(dir: string, slot: string, monotonic: () => number) {
     this.#dir = dir;
     this.path = join(dir, slot);
+    this.#monotonic = monotonic;
   }
 
   /** An empty directory that only we may enter. */
@@ -29,26 +38,37 @@ export class Sandbox {
     return this.path;
   }
 
-  /** The task is over. */
-  leave(tid: string, attempt: number): void {
-    if (!this.#ready) return;
-    let empty = false;
-    try {
-      empty = fs.readdirSync(this.path).length === 0 && (fs.statSync(this.path).mode & 0o7777) === 0o700;
-    } catch {
-      // It removed its own sandbox, or closed it to itself.
-    }
-    if (empty) return;
+  /** The task is over. Returns whether it left something, which is now under its name. */
+  leave(tid: string, attempt: number): boolean {
+    if (!this.#ready || this.#isUntouched()) return false;
     this.#ready = false;
     try {
       fs.renameSync(this.path, sandboxOf(this.#dir, tid, attempt));
+      return true;
     } catch {
-      // There is nothing to keep; what may be left is removed by the next `prepare`.
+      // It removed its own sandbox; what may be left is removed by the next `prepare`.
+      return false;
     }
   }
 
   remove(): void {
     removeTree(this.path);
+  }
+
+  /** Whether it is empty, and as it was made. A time stamp that has settled and not changed tells without a look. */
+  #isUntouched(): boolean {
+    try {
+      const stat = fs.statSync(this.path);
+      const now_ms = this.#monotonic();
+      const stamp = this.#stamp;
+      if (stat.ctimeMs === stamp.ctime_ms && stamp.settled) return true;
+      if ((stat.mode & 0o7777) !== 0o700 || fs.readdirSync(this.path).length > 0) return false;
+      if (stat.ctimeMs !== stamp.ctime_ms) this.#stamp = { ctime_ms: stat.ctimeMs, seen_ms: now_ms, settled: false };
+      else stamp.settled = now_ms - stamp.seen_ms > coarse_ms;
+      return true;
+    } catch {
+      return false;
+    }
   }
 }
 
@@ -59,7 +79,5 @@ export function sandboxOf(dir: string, tid: string, attempt: number): string {
 
 /** Removes what an attempt left, in the background: it may be large. */
 export function removeSandbox(dir: string, tid: string, attempt: number, failed: (error: unknown) => void): void {
-  const path = sandboxOf(dir, tid, attempt);
-  if (!fs.existsSync(path)) return;
-  fs.promises.rm(path, { recursive: true, force: true }).catch(failed);
+  fs.promises.rm(sandboxOf(dir, tid, attempt), { recursive: true, force: true }).catch(failed);
 }

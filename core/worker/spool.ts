@@ -22,6 +22,8 @@ export interface SpoolContent {
 /** Rewritten when it is larger than this and mostly holds what was acknowledged. */
 const compactAbove = 4 * 1024 * 1024;
 
+const slowFrom_ms = 1.5;
+
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -43,10 +45,22 @@ export function readSpool(dir: string): SpoolContent {
 /** The spool of this worker. */
 export class Spool {
   readonly #ledger: Ledger;
+  readonly #monotonic: () => number;
   #works = true;
+  /** How long the disk takes, smoothed. */
+  #typical_ms = 0;
 
-  constructor(dir: string) {
+  constructor(dir: string, monotonic: () => number) {
     this.#ledger = openLedger(spoolPath(dir));
+    this.#monotonic = monotonic;
+  }
+
+  /**
+   * Whether the disk answers so soon that standing still for it costs less than a thread that waits (0.1 ms on a local
+   * disk, 5 to 20 on a file server).
+   */
+  get fast(): boolean {
+    return this.#typical_ms < slowFrom_ms;
   }
 
   /** Whether the last attempt to store something succeeded. */
@@ -61,7 +75,10 @@ export class Spool {
     return reader.content();
   }
 
-  /** Takes in records and hands them to the operating system, to the disk if one asks for it. Never throws. */
+  /**
+   * Takes in records and hands them to the operating system; waits for the disk if a start asks for it. Results are
+   * waited for before they are told (`sync`, `syncLater`). Never throws: returns why it could not.
+   */
   keep(records: readonly WorkerRecord[]): Error | undefined {
     let sync = false;
     let starts: { tid: string; attempt: number }[] = [];
@@ -77,7 +94,6 @@ export class Spool {
       }
       flushStarts();
       this.#ledger.append(encoder.encode(JSON.stringify({ f: record.finished })));
-      sync = true;
     }
     flushStarts();
     return sync ? this.sync() : this.#try(() => this.#ledger.write());
@@ -86,9 +102,21 @@ export class Spool {
   /** Waits until all is on stable storage. Returns why it is not, or undefined. What is there already costs nothing. */
   sync(): Error | undefined {
     crashPoint("worker.before_store");
+    const began_ms = this.#monotonic();
     const error = this.#try(() => this.#ledger.sync());
+    this.#took(this.#monotonic() - began_ms);
     crashPoint("worker.after_store");
     return error;
+  }
+
+  /** Like `sync`, but without waiting: `done` is called later, with why it is not stored if it is not. */
+  syncLater(done: (error?: Error) => void): void {
+    const began_ms = this.#monotonic();
+    this.#ledger.syncLater((error) => {
+      this.#took(this.#monotonic() - began_ms);
+      this.#works = error === undefined;
+      done(error);
+    });
   }
 
   /** Rewrites the file once it has grown, with what is still needed: what runs, and results without acknowledgement. */
@@ -105,6 +133,10 @@ export class Spool {
 
   close(): void {
     this.#ledger.close();
+  }
+
+  #took(duration_ms: number): void {
+    this.#typical_ms += (duration_ms - this.#typical_ms) / 8;
   }
 
   #try(act: () => void): Error | undefined {

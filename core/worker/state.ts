@@ -84,7 +84,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
       case "tick":
         return this.#tick(event.now, out);
       case "flush":
-        this.#results.gathered(out);
+        this.#results.gathered(this.#held.size === 0, out);
         return this.#leaveIfDone(out);
       case "unsafe":
         this.#left = false;
@@ -200,7 +200,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
       this.#queue = this.#queue.slice(this.#head);
       this.#head = 0;
     }
-    this.#results.tell(this.#head < this.#queue.length, out);
+    this.#results.tell(this.#head < this.#queue.length, this.#held.size === 0, out);
     this.#rearm(out);
     this.#leaveIfDone(out);
   }
@@ -323,7 +323,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     const holding = [...held, ...over];
     out.effects.push({ t: "send", messages: [{ t: "ready", host, pid, slots, prefetch, resources, holding }] });
     this.#results.tellAllAgain();
-    this.#results.flush(out);
+    this.#results.flush(true, out);
   }
 
   #acknowledge(tid: string, attempt: number, out: Out): void {

@@ -80,21 +80,21 @@ export class Unacknowledged {
   }
 
   /** Tells what there is: at once, or in a moment if `more_waits`. */
-  tell(more_waits: boolean, out: Out): void {
+  tell(more_waits: boolean, hurry: boolean, out: Out): void {
     if (this.allTold) return;
     if (more_waits) this.#gather(gather_ms, out);
-    else this.flush(out);
+    else this.flush(hurry, out);
   }
 
   /** The moment is over. */
-  gathered(out: Out): void {
+  gathered(hurry: boolean, out: Out): void {
     this.#gathering = false;
-    if (this.#storable) this.flush(out);
+    if (this.#storable) this.flush(hurry, out);
     else out.effects.push({ t: "try_storage" });
   }
 
   /** Tells now, unless nothing can be stored: then all waits until it can. */
-  flush(out: Out): void {
+  flush(hurry: boolean, out: Out): void {
     if (!this.#storable) return;
     const started = this.#starts.filter(({ phase }) => phase !== "over").map(({ tid, attempt }) => ({ tid, attempt }));
     const fresh = this.#fresh;
@@ -103,8 +103,8 @@ export class Unacknowledged {
     this.#fresh = [];
     this.#again = [];
     for (const finished of portions(fresh)) out.records.push({ t: "finished", finished });
-    if (started.length > 0) out.effects.push({ t: "report", started, finished: [] });
-    for (const finished of portions(all)) out.effects.push({ t: "report", started: [], finished });
+    if (started.length > 0) out.effects.push({ t: "report", started, finished: [], hurry });
+    for (const finished of portions(all)) out.effects.push({ t: "report", started: [], finished, hurry });
     if (planted("discardOnSend")) for (const { tid, attempt } of all) this.#finished.delete(keyOf(tid, attempt));
   }
 
