@@ -70,6 +70,7 @@ async function collectOne(
 ): Promise<number[]> {
   const wanted = new Set(indicesOf(target));
   if (there === 0) return [...wanted];
+  if (target.head !== undefined) desk.client.know(target.head);
   let seen = 0;
   const deliveries = desk.client.watch({ envelopes: [target.id] }, { open: wish.open });
   const { clock } = desk.cli.host;

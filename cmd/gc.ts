@@ -32,6 +32,11 @@ if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
 async function begin(args: string[]): Promise<number> {
   const role = Object.hasOwn(roles, args[0] ?? "") ? roles[args[0] ?? ""] : undefined;
   if (role !== undefined) return (await role()).role(args.slice(1));
+  if (args[0] === "run") {
+    const { readFastRun, runFast } = await import("./run_fast.ts");
+    const run = readFastRun(args);
+    if (run !== undefined) return runFast(run);
+  }
   const { main } = await import("./program.ts");
   return main(args);
 }

@@ -113,6 +113,7 @@ class LogReader {
 
   private async result(): Promise<Result> {
     const [wanted = 0] = indicesOf(this.target);
+    if (this.target.head !== undefined) this.desk.client.know(this.target.head);
     for await (const { batches } of this.desk.client.watch({ envelopes: [this.target.id] })) {
       for (const { indices, results } of batches) {
         const found = results?.[indices.indexOf(wanted)];

@@ -2,16 +2,8 @@
 import type { Command } from "commander";
 import type { Cli } from "./cli.ts";
 import { addExamples } from "./examples.ts";
-import { addTaskOptions, baseSpec, commandOf, type TaskOptions } from "./task_options.ts";
-
-interface RunOptions extends TaskOptions {
-  detach?: boolean;
-  tty?: boolean;
-  interactive?: boolean;
-  /** False for -n, --no-input. */
-  input?: boolean;
-  detachOnInterrupt?: boolean;
-}
+import { addTaskOptions } from "./task_options.ts";
+import { type RunOptions, runOne } from "./run_one.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
@@ -32,14 +24,7 @@ export function describe(parent: Command, cli: Cli): void {
     .option("--stdin <file>", "its input, instead of this command's")
     .option("--detach-on-interrupt", "Ctrl-C leaves it alone at once")
     .action(async (words: string[], options: RunOptions) => {
-      const spec = { ...baseSpec(options, process.cwd()), ...commandOf(words, options.shell === true) };
-      if (options.detach === true) {
-        const { submitOne } = await import("./submit_one.ts");
-        cli.exit_code = await submitOne(cli, spec, options);
-        return;
-      }
-      const { runAttached } = await import("./run_attached.ts");
-      cli.exit_code = await runAttached(cli, spec, options);
+      cli.exit_code = await runOne(cli, words, options);
     });
   addExamples(command, [
     ["gc run -- hostname", "on this machine"],

@@ -3,7 +3,8 @@ import type { Command } from "commander";
 import { GcError } from "../core/errors.ts";
 import type { Cli } from "./cli.ts";
 import { addExamples } from "./examples.ts";
-import { addTaskOptions, baseSpec, commandOf, type TaskOptions } from "./task_options.ts";
+import { addTaskOptions } from "./task_options.ts";
+import { baseSpec, commandOf, type TaskOptions } from "./task_spec.ts";
 
 interface SubmitOptions extends TaskOptions {
   file?: string;

@@ -10,8 +10,8 @@ import { type FoundEndpoint, lookupEndpoint } from "../core/submit/endpoint_look
 import { type OpenClient, openClient } from "../core/submit/open_client.ts";
 import type { Cli } from "./cli.ts";
 
-/** Time that a command gives a relay to come up before it says that it is away. */
-const patience_ms = 10_000;
+/** Seconds that a command gives a relay to come up before it says that it is away, unless GC_RELAY_WAIT says otherwise. */
+const patience_s = 10;
 
 export class TaskDesk {
   readonly cli: Cli;
@@ -30,6 +30,11 @@ export class TaskDesk {
     this.context = open.context;
     if (this.isLocal && start) this.client.onTrouble.add(() => this.startRelay());
     this.outbox.sweep(cli.host.clock.now());
+  }
+
+  private get patience_ms(): number {
+    const said = Number(this.cli.env.GC_RELAY_WAIT || patience_s);
+    return (said >= 0 ? said : patience_s) * 1000;
   }
 
   get isLocal(): boolean {
@@ -68,7 +73,7 @@ export class TaskDesk {
    * Resolves when the relay can be talked to.
    * @throws GcError why it cannot, after `wait_ms`; at once for what does not heal by waiting.
    */
-  connected(wait_ms = patience_ms): Promise<void> {
+  connected(wait_ms = this.patience_ms): Promise<void> {
     if (this.client.up) return Promise.resolve();
     const { client } = this;
     const { clock } = this.cli.host;

@@ -1,32 +1,7 @@
-/** The options that say how a task runs, as `run` and `submit` share them, and the task they make. */
-import { resolve } from "node:path";
+/** The options that say how a task runs, as `run` and `submit` share them. */
 import type { Command } from "commander";
 import { InvalidArgumentError } from "commander";
-import { GcError } from "../core/errors.ts";
-import type { TaskSpec } from "../core/schema/task.ts";
 import { gatherPairs, memory_mib, wholeNumber } from "./amount.ts";
-
-export interface TaskOptions {
-  endpoint?: string;
-  shell?: boolean;
-  walltime?: number;
-  grace?: number;
-  env?: { [name: string]: string };
-  cwd?: string;
-  stdin?: string;
-  onLost?: "rerun" | "fail";
-  retries?: number;
-  label?: string;
-  group?: string;
-  cores?: number;
-  memory?: number;
-  gpus?: number;
-  nodes?: number;
-  snippetLines?: number;
-  sandbox?: boolean;
-  discardOutput?: boolean;
-  priority?: number;
-}
 
 /** Adds the options to a command. */
 export function addTaskOptions(command: Command): Command {
@@ -50,42 +25,6 @@ export function addTaskOptions(command: Command): Command {
     .option("--no-sandbox", "give it no directory of its own")
     .option("--discard-output", "send its output to /dev/null")
     .option("--priority <number>", "higher goes first, -1000 to 1000", priority);
-}
-
-/**
- * What the options say, without the command.
- * @param cwd directory that a relative --cwd starts from.
- */
-export function baseSpec(options: TaskOptions, cwd: string): TaskSpec {
-  const spec: TaskSpec = {};
-  if (options.walltime !== undefined) spec.walltime_s = options.walltime;
-  if (options.grace !== undefined) spec.grace_s = options.grace;
-  if (options.env !== undefined) spec.env = options.env;
-  if (options.cwd !== undefined) spec.cwd = resolve(cwd, options.cwd);
-  if (options.onLost !== undefined) spec.on_lost = options.onLost;
-  if (options.retries !== undefined) spec.retries = options.retries;
-  if (options.label !== undefined) spec.label = options.label;
-  if (options.snippetLines !== undefined) spec.snippet_lines = options.snippetLines;
-  if (options.sandbox === false) spec.sandbox = false;
-  if (options.discardOutput === true) spec.output = "discard";
-  const { cores, memory, gpus, nodes } = options;
-  if ([cores, memory, gpus, nodes].some((each) => each !== undefined)) {
-    spec.resources = {
-      ...(cores === undefined ? {} : { cores }),
-      ...(memory === undefined ? {} : { memory_mib: memory }),
-      ...(gpus === undefined ? {} : { gpus }),
-      ...(nodes === undefined ? {} : { nodes }),
-    };
-  }
-  return spec;
-}
-
-/** The words after `--` as a task's command. */
-export function commandOf(words: readonly string[], shell: boolean): Pick<TaskSpec, "argv" | "script"> {
-  if (words.length === 0) {
-    throw new GcError("usage", "task.no_command", "There is no command to run", { hint: "gc run -- hostname" });
-  }
-  return shell ? { script: words.join(" ") } : { argv: [...words] };
 }
 
 /** `90`, `90s`, `15m`, `1h30m`, `2d` → seconds. */

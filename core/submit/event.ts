@@ -61,6 +61,8 @@ export type ClientEvent =
   | { kind: "submit"; parcel: Parcel; now_ms: number }
   /** An entry an earlier process left in the outbox; `epoch`: of the relay that confirmed to have it. */
   | { kind: "adopt"; entry: Entry; epoch?: string; now_ms: number }
+  /** An envelope that this machine sent earlier: results of it count only from this endpoint. */
+  | { kind: "know"; id: EnvelopeId; endpoint: PrincipalId; count: number }
   | { kind: "up"; epoch: string; now_ms: number }
   | { kind: "down" }
   | { kind: "submitted"; re: number; ids: string[]; now_ms: number }

@@ -9,7 +9,9 @@ import type { Frameable } from "../../core/wire/codec.ts";
 type Reply = (messages: Frameable[]) => void;
 
 interface Stream {
-  bytes: Buffer;
+  /** The output so far is the first `size` bytes of `room`. */
+  room: Buffer;
+  size: number;
   sent: number;
   acked: number;
   endSent: boolean;
@@ -19,8 +21,8 @@ export class StubTask {
   private readonly tid: string;
   private readonly child: Bun.Subprocess<"pipe", "pipe", "pipe">;
   private readonly streams = {
-    stdout: { bytes: Buffer.alloc(0), sent: 0, acked: 0, endSent: false } as Stream,
-    stderr: { bytes: Buffer.alloc(0), sent: 0, acked: 0, endSent: false } as Stream,
+    stdout: { room: Buffer.alloc(0), size: 0, sent: 0, acked: 0, endSent: false } as Stream,
+    stderr: { room: Buffer.alloc(0), size: 0, sent: 0, acked: 0, endSent: false } as Stream,
   };
   private follower: { reply: Reply; follow: Follow } | undefined;
   private cancelled = false;
@@ -97,7 +99,14 @@ export class StubTask {
 
   private async read(name: "stdout" | "stderr"): Promise<void> {
     for await (const piece of this.child[name]) {
-      this.streams[name].bytes = Buffer.concat([this.streams[name].bytes, piece]);
+      const stream = this.streams[name];
+      if (stream.size + piece.byteLength > stream.room.byteLength) {
+        const room = Buffer.alloc(2 * (stream.size + piece.byteLength));
+        stream.room.copy(room, 0, 0, stream.size);
+        stream.room = room;
+      }
+      stream.room.set(piece, stream.size);
+      stream.size += piece.byteLength;
       this.pump();
     }
   }
@@ -108,10 +117,10 @@ export class StubTask {
     for (const name of ["stdout", "stderr"] as const) {
       const stream = this.streams[name];
       for (;;) {
-        const until = Math.min(stream.bytes.byteLength, stream.acked + follow.window, stream.sent + chunkBytesMax);
-        const end = this.over && until === stream.bytes.byteLength;
+        const until = Math.min(stream.size, stream.acked + follow.window, stream.sent + chunkBytesMax);
+        const end = this.over && until === stream.size;
         if (stream.sent >= until && (!end || stream.endSent)) break;
-        const bytes = [Uint8Array.from(stream.bytes.subarray(stream.sent, until))];
+        const bytes = [Uint8Array.from(stream.room.subarray(stream.sent, until))];
         reply([{ t: "chunk", sid: "stub", tid: this.tid, stream: name, offset: stream.sent, end, bytes } as Frameable]);
         stream.sent = Math.max(stream.sent, until);
         stream.endSent = end;
@@ -129,14 +138,18 @@ export class StubTask {
     const lines = spec.snippet_lines ?? 1000;
     return {
       outcome,
-      stdout: snippet(this.streams.stdout.bytes, lines),
-      stderr: snippet(this.streams.stderr.bytes, lines),
+      stdout: snippet(whole(this.streams.stdout), lines),
+      stderr: snippet(whole(this.streams.stderr), lines),
       attempt: 1,
       started_ms,
       ended_ms: Date.now(),
       host: "stub",
     };
   }
+}
+
+function whole({ room, size }: Stream): Buffer {
+  return room.subarray(0, size);
 }
 
 function snippet(all: Buffer, lines: number): Output {

@@ -245,7 +245,12 @@ export class StubWorld {
       link.send([{ t: "live", to: header.from, session: header.session, bytes: [bytes] } as Frameable]);
     };
     for (const each of (await openLive(envelope, this.opener)) as FromUserLive[]) {
-      if ("tid" in each) this.tasks.get(each.tid)?.take(each, reply);
+      if ("tid" in each && this.tasks.has(each.tid)) this.tasks.get(each.tid)?.take(each, reply);
+      else if (each.t === "follow" && each.stop !== true) {
+        for (const stream of ["stdout", "stderr"] as const) {
+          reply([{ t: "chunk", sid: each.sid, tid: each.tid, stream, offset: each[`${stream}_from`], end: true } as Frameable]);
+        }
+      }
       else if (each.t === "ask_tasks") {
         const tasks = each.tids.map((tid) => this.tasks.get(tid)?.standing() ?? { tid, phase: "unknown", attempt: 0, reason: "unknown here" });
         reply([{ t: "answer_tasks", re: each.rid, tasks } as Frameable]);

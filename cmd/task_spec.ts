@@ -1,0 +1,62 @@
+/** From options and words to the task they mean. Knows nothing of the command line's parser, so the fast path can use it. */
+import { resolve } from "node:path";
+import { GcError } from "../core/errors.ts";
+import type { TaskSpec } from "../core/schema/task.ts";
+
+export interface TaskOptions {
+  endpoint?: string;
+  shell?: boolean;
+  walltime?: number;
+  grace?: number;
+  env?: { [name: string]: string };
+  cwd?: string;
+  stdin?: string;
+  onLost?: "rerun" | "fail";
+  retries?: number;
+  label?: string;
+  group?: string;
+  cores?: number;
+  memory?: number;
+  gpus?: number;
+  nodes?: number;
+  snippetLines?: number;
+  sandbox?: boolean;
+  discardOutput?: boolean;
+  priority?: number;
+}
+
+/**
+ * What the options say, without the command.
+ * @param cwd directory that a relative --cwd starts from.
+ */
+export function baseSpec(options: TaskOptions, cwd: string): TaskSpec {
+  const spec: TaskSpec = {};
+  if (options.walltime !== undefined) spec.walltime_s = options.walltime;
+  if (options.grace !== undefined) spec.grace_s = options.grace;
+  if (options.env !== undefined) spec.env = options.env;
+  if (options.cwd !== undefined) spec.cwd = resolve(cwd, options.cwd);
+  if (options.onLost !== undefined) spec.on_lost = options.onLost;
+  if (options.retries !== undefined) spec.retries = options.retries;
+  if (options.label !== undefined) spec.label = options.label;
+  if (options.snippetLines !== undefined) spec.snippet_lines = options.snippetLines;
+  if (options.sandbox === false) spec.sandbox = false;
+  if (options.discardOutput === true) spec.output = "discard";
+  const { cores, memory, gpus, nodes } = options;
+  if ([cores, memory, gpus, nodes].some((each) => each !== undefined)) {
+    spec.resources = {
+      ...(cores === undefined ? {} : { cores }),
+      ...(memory === undefined ? {} : { memory_mib: memory }),
+      ...(gpus === undefined ? {} : { gpus }),
+      ...(nodes === undefined ? {} : { nodes }),
+    };
+  }
+  return spec;
+}
+
+/** The words after `--` as a task's command. */
+export function commandOf(words: readonly string[], shell: boolean): Pick<TaskSpec, "argv" | "script"> {
+  if (words.length === 0) {
+    throw new GcError("usage", "task.no_command", "There is no command to run", { hint: "gc run -- hostname" });
+  }
+  return shell ? { script: words.join(" ") } : { argv: [...words] };
+}
