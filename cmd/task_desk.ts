@@ -71,10 +71,12 @@ export class TaskDesk {
 
   /**
    * Resolves when the relay can be talked to.
-   * @throws GcError why it cannot, after `wait_ms`; at once for what does not heal by waiting.
+   * @param limit_ms waits at most so long, however patient the person is.
+   * @throws GcError why it cannot, when it has waited; at once for what does not heal by waiting.
    */
-  connected(wait_ms = this.patience_ms): Promise<void> {
+  connected(limit_ms = Number.POSITIVE_INFINITY): Promise<void> {
     if (this.client.up) return Promise.resolve();
+    const wait_ms = Math.min(limit_ms, this.patience_ms);
     const { client } = this;
     const { clock } = this.cli.host;
     return new Promise((resolve, reject) => {
