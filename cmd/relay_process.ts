@@ -3,6 +3,7 @@ import type { Home } from "../core/config/home.ts";
 import { GcError, messageOf } from "../core/errors.ts";
 import { createLog, type LogLevel } from "../core/host/log.ts";
 import { realHost } from "../core/host/real_host.ts";
+import { planted } from "../core/planted.ts";
 import { readRelayConfig } from "../core/relay/relay_files.ts";
 import type { Relay } from "../core/relay/server.ts";
 import { startRelay } from "../core/relay/server.ts";
@@ -20,7 +21,8 @@ export async function relayHere(
   const config = readRelayConfig(home.relay);
   const level: LogLevel = config.log_level ?? "info";
   const host = realHost(createLog(write, level, Date.now));
-  const relay = await startRelay({ paths: home.relay, socket: home.socket("relay"), config }, host);
+  const lazy = planted("synchronousOff") ? ({ synchronous: "OFF" } as const) : {};
+  const relay = await startRelay({ paths: home.relay, socket: home.socket("relay"), config, ...lazy }, host);
   const stop = (): void => {
     relay.stop().catch((error: unknown) => host.log.error("relay.stop_failed", { why: messageOf(error) }));
   };

@@ -4,10 +4,12 @@
  * `scripts/strip_planted.ts` takes the calls out before anything is compiled, so a call must have one plain string as
  * its argument. Sources that run without a build count as a test build.
  *
- * A process reads its switches once, from `GC_PLANTED` (names of bugs, comma separated) and `GC_CRASH_POINT` (a name;
- * `name:3` dies at the third passage). The simulation, which is many processes in one, throws them by `plant` and
- * `atCrashPoints`.
+ * A process reads its switches once, from `GC_PLANTED` (names of bugs, comma separated) and `GC_CRASH_POINT` (names
+ * likewise; `name:3` dies at the third passage). With a folder in `GC_CRASH_MARKS` all processes together die once at
+ * each point, and a file of its name is left there. The simulation, which is many processes in one, throws the switches
+ * by `plant` and `atCrashPoints`.
  */
+import { closeSync, openSync } from "node:fs";
 
 /** The bugs that the simulation must find (reliability-security.md §4.3), by the room they are planted in. */
 export type PlantedBug =
@@ -28,6 +30,9 @@ export type PlantedBug =
   | "workerNoDedupe" // worker: the same attempt sent twice runs twice
   | "workerFireOnce"; // worker: an unacknowledged result is not sent again
 
+/** What no simulation can see, and the test with strace must: the relay does not wait for its disk. */
+export type PlantedLaziness = "synchronousOff";
+
 declare const GC_TEST_BUILD: boolean | undefined;
 
 /** Whether bugs can be planted and crash points are live in this program. */
@@ -41,7 +46,7 @@ interface Switches {
 const switches: Switches | undefined = isTestBuild ? switchesOf(process.env) : undefined;
 
 /** Whether this bug is switched on. Always false in a release build. */
-export function planted(name: PlantedBug): boolean {
+export function planted(name: PlantedBug | PlantedLaziness): boolean {
   return switches?.bugs.has(name) === true;
 }
 
@@ -71,12 +76,33 @@ export function atCrashPoints(visit: (crash_point: string) => void): () => void 
 }
 
 function switchesOf(env: { [name: string]: string | undefined }): Switches {
-  const [deadly = "", passage = "1"] = (env.GC_CRASH_POINT ?? "").split(":");
-  let left = Number(passage);
+  const left = new Map<string, number>();
+  for (const point of listed(env.GC_CRASH_POINT)) {
+    const [name = "", passage = "1"] = point.split(":");
+    left.set(name, Number(passage));
+  }
+  const marks = env.GC_CRASH_MARKS;
   return {
-    bugs: new Set((env.GC_PLANTED ?? "").split(",").filter((name) => name !== "")),
+    bugs: new Set(listed(env.GC_PLANTED)),
     visit: (name) => {
-      if (name === deadly && --left === 0) process.kill(process.pid, "SIGKILL");
+      const passages = left.get(name);
+      if (passages === undefined) return;
+      left.set(name, passages - 1);
+      if (passages === 1 && (marks === undefined || isFirst(`${marks}/${name}`))) process.kill(process.pid, "SIGKILL");
     },
   };
+}
+
+function listed(text = ""): string[] {
+  return text.split(",").filter((name) => name !== "");
+}
+
+/** Leaves a mark; false when another process was here before. */
+function isFirst(mark: string): boolean {
+  try {
+    closeSync(openSync(mark, "wx"));
+    return true;
+  } catch {
+    return false;
+  }
 }

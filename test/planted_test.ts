@@ -1,5 +1,6 @@
 import { describe, expect, test } from "bun:test";
-import { readFileSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { atCrashPoints, crashPoint, isTestBuild, plant, planted } from "../core/planted.ts";
 
@@ -57,6 +58,15 @@ describe("crashPoint()", () => {
 
   test("lets as many passages go by as were asked for", async () => {
     expect(await run(lines, { GC_CRASH_POINT: "a.before_b:3" })).toEqual({ stdout: "1\n2\n3\n", signal: "SIGKILL" });
+  });
+
+  test("kills one process at each of several points when there is a folder for marks", async () => {
+    const marks = mkdtempSync(join(tmpdir(), "gc-marks-"));
+    const env = { GC_CRASH_POINT: "a.after_b,a.before_b:2", GC_CRASH_MARKS: marks };
+    const seen = [await run(lines, env), await run(lines, env)];
+    expect(seen.map(({ signal }) => signal)).toEqual(["SIGKILL", null]);
+    expect(readdirSync(marks)).toEqual(["a.before_b"]);
+    rmSync(marks, { recursive: true });
   });
 
   test("tells a simulation instead of dying", () => {
