@@ -5,6 +5,7 @@
  */
 import { GcError } from "../errors.ts";
 import type { Host } from "../host/host.ts";
+import { reconnectLocalMax_ms, reconnectMax_ms } from "../limits.ts";
 import { retryDelay, steadyAfter_ms } from "./backoff.ts";
 import type { Address, Link, LinkEvents, Self } from "./link.ts";
 import { type Attempt, attempt } from "./open_link.ts";
@@ -37,11 +38,14 @@ export function keepLink(
   let stopped = false;
   let failures = 0;
   let up_ms = 0;
+  let max_ms = reconnectMax_ms;
 
   const start = (): void => {
     stopTimer = undefined;
     try {
-      trying = attempt(typeof address === "function" ? address() : address, self, host, own, timing);
+      const place = typeof address === "function" ? address() : address;
+      max_ms = place.kind === "unix" ? reconnectLocalMax_ms : reconnectMax_ms;
+      trying = attempt(place, self, host, own, timing);
     } catch (error) {
       if (!(error instanceof GcError)) throw error;
       queueMicrotask(() => own.down(undefined, error));
@@ -63,7 +67,7 @@ export function keepLink(
       if (!stopped || link !== undefined) events.down(link, reason);
       if (stopped) return;
       failures += 1;
-      const delay_ms = retryDelay(failures, reason, () => host.random.uniform());
+      const delay_ms = retryDelay(failures, reason, () => host.random.uniform(), max_ms);
       stopTimer = host.clock.after(delay_ms, start);
       events.waiting?.(delay_ms, reason);
     },

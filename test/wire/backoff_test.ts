@@ -14,6 +14,11 @@ test("delays spread over the whole range below a bound that doubles from 250 ms 
   expect(retryDelay(9, gone, () => 0)).toBe(0);
 });
 
+test("a bound of its own holds for what time heals, not for what it does not", () => {
+  expect(retryDelay(9, gone, () => 1, 2000)).toBe(2000);
+  expect(retryDelay(9, denied, () => 1, 2000)).toBe(60_000);
+});
+
 test("it never gives up and never overflows", () => {
   for (const failures of [100, 1023, 1025, 1e9]) expect(retryDelay(failures, gone, () => 0.5)).toBe(30_000);
 });
