@@ -167,7 +167,10 @@ function unreachable(place: string, error: unknown): GcError {
   }
   if (/^Proxy .*\b407\b/.test(sentence)) return proxyDenied(place, error);
   const why = (code === undefined ? undefined : refusalHints[code]) ?? sentence;
-  return new GcError("unavailable", "link.unreachable", `Cannot reach ${place}: ${why}`, { cause: error });
+  return new GcError("unavailable", "link.unreachable", `Cannot reach ${place}: ${why}`, {
+    hint: "gc doctor",
+    cause: error,
+  });
 }
 
 function proxyDenied(place: string, cause: unknown): GcError {
@@ -183,8 +186,12 @@ function answeredOtherwise(place: string, status: number, retryAfter: string | u
     const details = Number.isFinite(seconds) ? { retry_after_ms: seconds * 1000 } : {};
     return new GcError("temporary", "link.busy", `${place} is busy (HTTP ${status})`, details);
   }
-  if (status >= 500) return new GcError("unavailable", "link.unreachable", `${place} answered HTTP ${status}`);
-  return new GcError("protocol", "link.not_gc", `What answers at ${place} is not a gc relay (HTTP ${status})`);
+  if (status >= 500) {
+    return new GcError("unavailable", "link.unreachable", `${place} answered HTTP ${status}`, { hint: "gc doctor" });
+  }
+  return new GcError("protocol", "link.not_gc", `What answers at ${place} is not a gc relay (HTTP ${status})`, {
+    hint: "gc context list",
+  });
 }
 
 /** Where to accept. Without `tls`, TCP is for loopback, or `behind_proxy`, where something else speaks TLS. */
