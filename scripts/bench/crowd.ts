@@ -145,20 +145,27 @@ function killAll(pids: readonly number[]): void {
   }
 }
 
-/** utime + stime + those of reaped children, in clock ticks (10 ms on every Linux that Bun runs on). */
-function ticksOf(pid: number): number {
-  return statOf(pid)?.ticks ?? 0;
+/** CPU time of one process, microseconds to the nearest 10,000: its own, and that of children it has reaped. */
+export function processCpu_us(pid: number): { own: number; children: number } {
+  const stat = statOf(pid);
+  return { own: (stat?.own ?? 0) * 10_000, children: (stat?.children ?? 0) * 10_000 };
 }
 
-function statOf(pid: number): { parent: number; ticks: number } | undefined {
+function ticksOf(pid: number): number {
+  const stat = statOf(pid);
+  return (stat?.own ?? 0) + (stat?.children ?? 0);
+}
+
+/** utime + stime, own and of reaped children, in clock ticks (10 ms on every Linux that Bun runs on). */
+function statOf(pid: number): { parent: number; own: number; children: number } | undefined {
   try {
     const text = readFileSync(`/proc/${pid}/stat`, "latin1");
     const fields = text
       .slice(text.lastIndexOf(")") + 2)
       .split(" ")
       .map(Number);
-    const ticks = [11, 12, 13, 14].reduce((sum, at) => sum + (fields[at] ?? 0), 0);
-    return { parent: fields[1] ?? 0, ticks };
+    const [user = 0, system = 0, childUser = 0, childSystem = 0] = fields.slice(11, 15);
+    return { parent: fields[1] ?? 0, own: user + system, children: childUser + childSystem };
   } catch {
     return undefined;
   }

@@ -9,6 +9,8 @@ import { World } from "./world.ts";
 
 const slice = 10_000;
 const spec = { argv: ["/bin/true"] };
+/** Makes a task weigh about 256 bytes. */
+const pad = 210;
 
 async function open(folder: string, options: RunOptions): Promise<Opened> {
   if (options.peers_only) throw new Skip("nothing else is measured here");
@@ -19,7 +21,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
   await world.stopEndpoint();
   const client = await world.client();
   const arrivingShallow = await arrive(world, client, rounds + 1);
-  await client.ask({ do: "submit", n: deep - 2 * (rounds + 1) * slice, per_envelope: 1000, in_flight: 4, spec });
+  await client.ask({ do: "submit", n: deep - 2 * (rounds + 1) * slice, per_envelope: 1000, in_flight: 4, spec, pad });
   const arrivingDeep = await arrive(world, client, rounds + 1);
   await world.startEndpoint();
   const leavingDeep = await leave(world, client, rounds + 1);
@@ -60,7 +62,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
 
 async function arrive(world: World, client: Driver, slices: number): Promise<Reading[]> {
   return playSlices(world, slices, () =>
-    client.ask({ do: "submit", n: slice, per_envelope: 1000, in_flight: 4, spec }),
+    client.ask({ do: "submit", n: slice, per_envelope: 1000, in_flight: 4, spec, pad }),
   );
 }
 
@@ -71,9 +73,7 @@ async function leave(world: World, client: Driver, slices: number): Promise<Read
 async function playSlices(world: World, slices: number, play: () => Promise<{ wall_ms: number }>): Promise<Reading[]> {
   const readings: Reading[] = [];
   for (let at = 0; at < slices; at++) {
-    const before_us = world.crowd.cpu_us();
-    const { wall_ms } = await play();
-    readings.push({ n: slice, wall_ms, cpu_us: world.crowd.cpu_us() - before_us });
+    readings.push(await world.measured(slice, play));
   }
   return readings;
 }

@@ -19,6 +19,10 @@ export class Driver {
     this.lines = linesOf(this.child.stdout);
   }
 
+  get pid(): number {
+    return this.child.pid;
+  }
+
   /** @throws Error with what the client said when it could not do it. */
   async ask(ask: Ask): Promise<Answer> {
     this.child.stdin.write(`${JSON.stringify(ask)}\n`);

@@ -19,14 +19,17 @@ import type { Parcel } from "../../core/submit/parcel.ts";
 import { type EnvelopeId, formatUuid, type GroupId } from "../../core/task/id.ts";
 import { keepLink, principalSelf } from "../../core/wire/link.ts";
 
-/** What a bench may ask for. */
+/**
+ * What a bench may ask for. Tasks are told apart: each has its number as last argument, as xargs gives it, and with
+ * `pad` an argument of so many bytes more.
+ */
 export type Ask =
   /** `n` tasks in envelopes of `per_envelope`; answers when all results are here and receipts are stored. */
-  | { do: "tasks"; n: number; per_envelope: number; spec: TaskSpec }
+  | { do: "tasks"; n: number; per_envelope: number; spec: TaskSpec; pad?: number }
   /** One task after the other, each until its result is here. */
   | { do: "loop"; n: number; spec: TaskSpec }
   /** `n` tasks handed over, `in_flight` envelopes at a time; answers when the relay has all on stable storage. */
-  | { do: "submit"; n: number; per_envelope: number; in_flight: number; spec: TaskSpec }
+  | { do: "submit"; n: number; per_envelope: number; in_flight: number; spec: TaskSpec; pad?: number }
   /** Waits until results of `n` more tasks that `submit` handed over have come in. */
   | { do: "drain"; n: number };
 
@@ -61,6 +64,8 @@ class Session {
   private endpoint: KeyRecord | undefined;
   /** Group of everything that `submit` hands over. */
   private readonly group = newId() as GroupId;
+  private pad: string[] = [];
+  private count = 0;
   private draining: Deliveries | undefined;
   private drained = 0;
 
@@ -92,6 +97,7 @@ class Session {
   }
 
   answer(ask: Ask): Promise<Answer> {
+    this.pad = "pad" in ask && ask.pad !== undefined ? ["x".repeat(ask.pad)] : [];
     switch (ask.do) {
       case "tasks":
         return this.tasks(ask.n, ask.per_envelope, ask.spec);
@@ -185,8 +191,11 @@ class Session {
 
   private hand(count: number, base: TaskSpec, group: GroupId, fate?: (fate: Fate) => void): ParcelHead {
     if (this.endpoint === undefined) throw new Error("Not connected");
-    const tasks: TaskSpec[] = Array.from({ length: count }, () => ({}));
-    return this.client.submit(this.endpoint, { base, tasks, group }, fate);
+    const { argv = [], ...rest } = base;
+    const tasks: TaskSpec[] = Array.from({ length: count }, () => ({
+      argv: [...argv, ...this.pad, String(this.count++)],
+    }));
+    return this.client.submit(this.endpoint, { base: rest, tasks, group }, fate);
   }
 }
 

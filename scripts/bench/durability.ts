@@ -4,7 +4,6 @@
  * stopped, so that tasks only arrive.
  */
 import { fdatasyncRate } from "./calibrator.ts";
-import type { Ask } from "./driver.ts";
 import { type Bench, type Opened, perSecond, type RunOptions, type Side } from "./harness.ts";
 import { World } from "./world.ts";
 
@@ -35,17 +34,18 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
     mode,
     cpu_by: world.crowd.how,
     round: async () => {
-      const before_us = world.crowd.cpu_us();
-      const ask: Ask = { do: "submit", n: count, per_envelope, in_flight, spec: { argv: ["/bin/true"] } };
-      const { wall_ms } = (await lanes[lane]?.ask(ask)) ?? { wall_ms: Number.NaN };
-      return { n: count, wall_ms, cpu_us: world.crowd.cpu_us() - before_us };
+      const driver = lanes[lane];
+      if (driver === undefined) throw new Error(`There is no client ${lane}`);
+      return world.measured(count, () =>
+        driver.ask({ do: "submit", n: count, per_envelope, in_flight, spec: { argv: ["/bin/true"] }, pad: 210 }),
+      );
     },
   });
   return {
     sides: [
       side("single", "relay durable; the client keeps no outbox; one at a time", 0, n, 1, 1),
       side("single, outbox", "outbox and relay durable, one after the other; one at a time", 1, n, 1, 1),
-      side("batched", "relay durable; 1,000 tasks per envelope, 4 in flight", 2, n * 25, 1000, 4),
+      side("batched", "relay durable; 1,000 tasks of 256 bytes per envelope, 4 in flight", 2, n * 25, 1000, 4),
       raw,
     ],
     gates: [

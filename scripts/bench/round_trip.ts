@@ -15,14 +15,18 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
   const spec = { argv: ["/bin/true"], output: "discard" as const, sandbox: false };
   await client.ask({ do: "loop", n: Math.min(n, 200), spec });
   const round = async (): Promise<Reading> => {
-    const before_us = world.crowd.cpu_us();
-    const { wall_ms, times_ms = [] } = await client.ask({ do: "loop", n, spec });
-    const more = {
+    let times_ms: number[] = [];
+    const reading = await world.measured(n, async () => {
+      const answer = await client.ask({ do: "loop", n, spec });
+      times_ms = answer.times_ms ?? [];
+      return answer;
+    });
+    const times = {
       p50_ms: quantile(times_ms, 0.5),
       p99_ms: quantile(times_ms, 0.99),
       max_ms: Math.max(...times_ms),
     };
-    return { n, wall_ms, cpu_us: world.crowd.cpu_us() - before_us, more };
+    return { ...reading, more: { ...times, ...reading.more } };
   };
   return {
     sides: [

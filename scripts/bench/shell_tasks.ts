@@ -30,11 +30,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
   const ask = (count: number) =>
     client.ask({ do: "tasks", n: count, per_envelope: 1000, spec: { ...spec, argv: ["/bin/true"] } });
   await ask(Math.min(n, 500));
-  const round = async () => {
-    const before_us = world.crowd.cpu_us();
-    const { wall_ms } = await ask(n);
-    return { n, wall_ms, cpu_us: world.crowd.cpu_us() - before_us };
-  };
+  const round = () => world.measured(n, () => ask(n));
   const mode = "durable at every hop (outbox, relay, journal, spool), results and receipts included";
   return {
     sides: [{ name: "gc", mode, cpu_by: world.crowd.how, round }, xargs.side, floor.side],

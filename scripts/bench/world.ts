@@ -4,8 +4,9 @@
  */
 import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Crowd, gatherCrowd } from "./crowd.ts";
+import { type Crowd, gatherCrowd, processCpu_us } from "./crowd.ts";
 import { Driver } from "./driven.ts";
+import type { Reading } from "./harness.ts";
 
 const root = dirname(dirname(import.meta.dir));
 
@@ -61,8 +62,14 @@ export class World {
     return this.gc(["endpoint", "start", "bench", "--detach"]);
   }
 
-  stopEndpoint(): Promise<string> {
-    return this.gc(["endpoint", "stop", "bench"]);
+  /** Ends endpoint and workers as Ctrl-C in its terminal does, and waits until they are gone. */
+  async stopEndpoint(): Promise<void> {
+    const gone = (): boolean => this.daemons().every(({ role }) => role === "relay");
+    for (const { role, pid } of this.daemons()) if (role === "endpoint") process.kill(pid, "SIGINT");
+    for (let tries = 0; !gone(); tries++) {
+      if (tries > 2000) throw new Error("The endpoint does not stop");
+      await Bun.sleep(20);
+    }
   }
 
   /** argv and environment of a gc command in this world. */
@@ -99,9 +106,36 @@ export class World {
     });
   }
 
+  /**
+   * Runs `work`, which does `n` things, and takes its time and the CPU of all processes; `more` says how that CPU is
+   * divided, microseconds for each thing: by role, the tasks themselves as children of workers.
+   */
+  async measured(n: number, work: () => Promise<{ wall_ms: number }>): Promise<Reading> {
+    const before_us = this.crowd.cpu_us();
+    const before = this.shares_us();
+    const { wall_ms } = await work();
+    const cpu_us = this.crowd.cpu_us() - before_us;
+    const after = this.shares_us();
+    const more = Object.fromEntries(
+      Object.entries(after).map(([name, us]) => [`${name}_us`, (us - (before[name] ?? 0)) / n]),
+    );
+    return { n, wall_ms, cpu_us, more };
+  }
+
+  private shares_us(): { [name: string]: number } {
+    const shares: { [name: string]: number } = { client: 0 };
+    for (const driver of this.drivers) shares.client = (shares.client ?? 0) + processCpu_us(driver.pid).own;
+    for (const { role, pid } of this.daemons()) {
+      const { own, children } = processCpu_us(pid);
+      shares[role] = (shares[role] ?? 0) + own;
+      if (role === "worker") shares.tasks = (shares.tasks ?? 0) + children;
+    }
+    return shares;
+  }
+
   /** Asks the daemons to stop. */
   async stop(): Promise<void> {
-    await this.gc(["endpoint", "stop", "bench"]).catch(() => {});
+    await this.stopEndpoint();
     await this.gc(["relay", "down"]).catch(() => {});
   }
 
