@@ -12,11 +12,11 @@ import { realHost } from "../../core/host/real_host.ts";
 import type { KeyRecord } from "../../core/schema/envelope.ts";
 import type { ParcelHead } from "../../core/schema/outbox.ts";
 import type { TaskSpec } from "../../core/schema/task.ts";
-import { Client, type Fate, randomUuid } from "../../core/submit/client.ts";
+import { Client, type Fate } from "../../core/submit/client.ts";
 import type { Deliveries } from "../../core/submit/deliveries.ts";
 import { Outbox, type ParcelStore } from "../../core/submit/outbox.ts";
 import type { Parcel } from "../../core/submit/parcel.ts";
-import { type EnvelopeId, formatUuid, type GroupId } from "../../core/task/id.ts";
+import type { EnvelopeId, GroupId } from "../../core/task/id.ts";
 import { keepLink, principalSelf } from "../../core/wire/link.ts";
 
 /**
@@ -200,7 +200,7 @@ class Session {
 }
 
 function newId(): string {
-  return formatUuid(randomUuid(crypto.getRandomValues(new Uint8Array(16))));
+  return crypto.randomUUID();
 }
 
 async function within(limit_ms: number, otherwise: string, wait: () => Promise<void>): Promise<void> {
