@@ -73,6 +73,7 @@ export function takeReceipt(desk: Desk, seq: number, header: ReceiptHeader, now_
   if (indices.length === 0) return;
   desk.record({ t: "receipted", re: held.id, indices });
   for (const index of indices) {
+    if (!held.spilled.has(index)) continue;
     desk.effect({ t: "drop_output", tid: held.tid(index), attempt: held.attempts[index] ?? 0 });
   }
   if (held.unreceipted === 0) bid(desk, held, now_ms);

@@ -3,7 +3,7 @@
  * worker answers, who follows) is elsewhere.
  */
 import { assert } from "../assert.ts";
-import { HeldEnvelope } from "../engine/held_envelope.ts";
+import { HeldEnvelope, spills } from "../engine/held_envelope.ts";
 import type { ReadyQueue } from "../engine/ready_queue.ts";
 import { tombstone_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
@@ -141,7 +141,9 @@ export class EndpointMemory {
         held.results[index] = results[k];
       } else {
         held.step(index, phase.finished);
-        held.results[index] = results[k];
+        const result = results[k];
+        held.results[index] = result;
+        if (result !== undefined && spills(result)) held.spilled.add(index);
         held.workers[index] = undefined;
         held.cancelling.delete(index);
         held.unfinished--;

@@ -2,7 +2,7 @@
  * Results on their way out: from a worker (or from a dead worker's spool) into the journal, from there to the relay. The
  * first durable result of a task is its result; everything that comes later is acknowledged and dropped.
  */
-import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import { type HeldEnvelope, spills } from "../engine/held_envelope.ts";
 import { resultsPerEnvelopeMax } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
@@ -58,6 +58,7 @@ export function takeFinished(
     const why = again(held, index, result);
     if (why !== undefined) {
       if (!stale) desk.record({ t: "requeued", re: held.id, indices: [index], why });
+      if (spills(result)) desk.effect({ t: "drop_output", tid: tid as TaskId, attempt });
       continue;
     }
     const worker = held.workers[index];

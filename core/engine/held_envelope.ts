@@ -38,6 +38,8 @@ export class HeldEnvelope {
   readonly workers: (string | undefined)[];
   /** Tasks that the user wants ended. */
   readonly cancelling = new Set<number>();
+  /** Tasks whose output is larger than their result holds: it lies in files until the receipt. */
+  readonly spilled = new Set<number>();
   unfinished: number;
   unreceipted: number;
   /** For the ready queue: tasks from here on were never leased; `back` came back. */
@@ -92,4 +94,9 @@ export class HeldEnvelope {
     legalStep(from, to);
     this.phases[index] = to;
   }
+}
+
+/** Whether a task wrote more than its result holds, so that its worker left the whole of it in files. */
+export function spills({ stdout, stderr }: Result): boolean {
+  return stdout.total > stdout.kept || stderr.total > stderr.kept;
 }

@@ -20,7 +20,9 @@ const reportBytesMax = 4 * 1024 * 1024;
 
 export class Unacknowledged {
   readonly #finished = new Map<AttemptKey, FinishedAttempt>();
-  readonly #acknowledged = new Set<AttemptKey>();
+  /** In two generations: forgetting the oldest one by one would cost more with every one forgotten. */
+  #acknowledged = new Set<AttemptKey>();
+  #acknowledgedBefore = new Set<AttemptKey>();
   /** Neither stored nor told. */
   #fresh: FinishedAttempt[] = [];
   /** Stored, or queued to be, and to be told again. */
@@ -39,7 +41,7 @@ export class Unacknowledged {
   }
 
   wasAcknowledged(key: AttemptKey): boolean {
-    return this.#acknowledged.has(key);
+    return this.#acknowledged.has(key) || this.#acknowledgedBefore.has(key);
   }
 
   /** Whether no result is left, stored or not. */
@@ -131,9 +133,9 @@ export class Unacknowledged {
     if (item === undefined) return undefined;
     this.#finished.delete(key);
     this.#acknowledged.add(key);
-    if (this.#acknowledged.size > rememberedMax) {
-      const [oldest] = this.#acknowledged;
-      if (oldest !== undefined) this.#acknowledged.delete(oldest);
+    if (this.#acknowledged.size > rememberedMax / 2) {
+      this.#acknowledgedBefore = this.#acknowledged;
+      this.#acknowledged = new Set();
     }
     return item;
   }
