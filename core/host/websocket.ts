@@ -4,7 +4,7 @@
  * own implementation, also in the executable (bun.md §5). No session, no heartbeat, no retry here.
  */
 import { constants } from "node:crypto";
-import { closeSync, openSync } from "node:fs";
+import { closeSync, openSync, statSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { type ClientOptions, WebSocket as DialledSocket } from "ws";
 import { GcError, messageOf, systemCode } from "../errors.ts";
@@ -126,7 +126,10 @@ interface Way {
 
 function wayTo(target: DialTarget): Way {
   const options: Way["options"] = { maxPayload: partBytes, perMessageDeflate: false };
-  if (target.kind === "unix") return { ...unixUrl(target.path), options, place: `socket ${target.path}` };
+  if (target.kind === "unix") {
+    checkOwner(target.path);
+    return { ...unixUrl(target.path), options, place: `socket ${target.path}` };
+  }
   const url = new URL(target.url);
   url.protocol = url.protocol === "https:" || url.protocol === "wss:" ? "wss:" : "ws:";
   url.pathname = `${url.pathname.replace(/\/+$/, "")}/${linkPath}`;
@@ -136,6 +139,17 @@ function wayTo(target: DialTarget): Way {
   if (proxy !== undefined) options.proxy = { url: proxy, tls: {} };
   const place = proxy === undefined ? target.url.host : `${target.url.host} through proxy ${new URL(proxy).host}`;
   return { url: url.href, options, place, done: () => {} };
+}
+
+/**
+ * A socket proves who listens by who could have made it: this user, or root. (A worker has no other proof of its
+ * endpoint, PROTOCOL.md.)
+ */
+function checkOwner(path: string): void {
+  const owner = statSync(path, { throwIfNoEntry: false })?.uid;
+  if (owner === undefined || owner === 0 || owner === process.getuid?.()) return;
+  const message = `The socket ${path} belongs to another user (uid ${owner})`;
+  throw new GcError("permission", "link.foreign_socket", message, { hint: `ls -l ${path}` });
 }
 
 /** `ws+unix:` splits at the first colon, so a path with one is reached through its directory's descriptor (Linux). */

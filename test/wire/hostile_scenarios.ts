@@ -1,10 +1,10 @@
 /** What links promise when the other side has bad manners; run by `link_test.ts` and `compiled_test.ts`. */
 import assert from "node:assert/strict";
-import { statSync, writeFileSync } from "node:fs";
+import { chownSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { GcError } from "../../core/errors.ts";
 import { partBytes } from "../../core/limits.ts";
-import type { Frameable } from "../../core/wire/codec.ts";
+import { encodeFrame, type Frameable } from "../../core/wire/codec.ts";
 import { type Address, keepLink, listen, openLink, unknownMessage } from "../../core/wire/link.ts";
 import { authenticated, failureOf, quick, type Scenario } from "./ground.ts";
 import { echo, newUser, openRelay, Witness } from "./parties.ts";
@@ -169,6 +169,48 @@ export const hostileScenarios: readonly Scenario[] = [
       await bad.until((w) => w.downs.length === 1, "the end of the first");
       second.send([{ t: "x" }]);
       await good.until((w) => w.received.length === 1, "the echo of the second");
+    },
+  },
+  {
+    name: "a socket that another user made is not believed",
+    async run(ground) {
+      const { path, address } = await ground.echoRelay();
+      if (process.getuid?.() !== 0) return; // Only root can play another user.
+      chownSync(path, 12_345, 12_345);
+      const error = await failureOf(openLink(address, newUser(), new Witness(), ground.host));
+      assert.deepEqual([error.kind, error.code], ["permission", "link.foreign_socket"]);
+      chownSync(path, 0, 0);
+      await openLink(address, newUser(), new Witness(), ground.host);
+    },
+  },
+  {
+    name: "600 connections that send noise, before and after auth, do not disturb one that works",
+    async run(ground) {
+      const { path, address } = await ground.echoRelay();
+      const mine = new Witness();
+      const link = await openLink(address, newUser(), mine, ground.host);
+      let seed = 7;
+      const next = (bound: number): number => {
+        seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+        return Math.floor((seed / 2 ** 32) * bound);
+      };
+      for (let round = 0; round < 20; round++) {
+        const noisy = async (at: number): Promise<void> => {
+          const raw = at % 2 === 0 ? await ground.raw(path) : await authenticated(ground, path);
+          for (let burst = next(4); burst >= 0; burst--) {
+            const noise = encodeFrame([
+              { t: "mail", bytes: [Uint8Array.from({ length: next(300) }, () => next(256))] },
+            ]);
+            for (let flips = next(8); flips >= 0; flips--) noise[next(noise.byteLength)] = next(256);
+            raw.socket.send(next(5) === 0 ? noise.toString() : noise);
+          }
+          raw.socket.terminate();
+        };
+        await Promise.all(Array.from({ length: 30 }, (_, at) => noisy(at)));
+        link.send([{ t: "x" }]);
+        await mine.until((w) => w.received.length > round, `echo ${round}`);
+      }
+      assert.equal(mine.downs.length, 0);
     },
   },
 ];
