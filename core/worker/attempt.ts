@@ -1,7 +1,7 @@
 /** One attempt of a task as the worker holds it, from the message that brings it to the acknowledgement of its result. */
 import type { Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import type { Needs } from "./slots.ts";
+import { type Needs, needsOf } from "./slots.ts";
 
 /** Names an attempt within a worker. First attempts, which are nearly all, are named by the task id alone. */
 export type AttemptKey = string;
@@ -47,6 +47,27 @@ export interface HeldAttempt {
   /** Sizes of the output so far, as last told. */
   stdout_bytes: number;
   stderr_bytes: number;
+}
+
+/** An attempt that has just come. `arrived_ms`: wall clock. */
+export function newAttempt(tid: string, attempt: number, spec: TaskSpec, arrived_ms: number): HeldAttempt {
+  return {
+    key: keyOf(tid, attempt),
+    tid,
+    attempt,
+    spec,
+    needs: needsOf(spec.resources),
+    phase: "queued",
+    started_ms: arrived_ms,
+    ending: undefined,
+    exit: undefined,
+    next: undefined,
+    early: spec.stdin?.kind === "stream" ? [] : undefined,
+    input_at: 0,
+    input_taken: 0,
+    stdout_bytes: 0,
+    stderr_bytes: 0,
+  };
 }
 
 /** A result that the endpoint has not acknowledged. */

@@ -18,12 +18,10 @@ import type { WorkerFile } from "../schema/worker_file.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { Frameable } from "../wire/codec.ts";
 import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "../wire/link.ts";
-import { outputFile } from "./berth.ts";
 import type { Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { killLeftovers, leaveTrace } from "./leftovers.ts";
-import { bytesOf, readOutputFile } from "./output.ts";
 import { RunningTasks } from "./running.ts";
 import { Spool } from "./spool.ts";
 import { WorkerState } from "./state.ts";
@@ -100,8 +98,9 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     });
     this.#spool = new Spool(dir, () => host.clock.monotonic());
     const { slots, prefetch, resources } = file;
+    const { finished } = this.#spool.content();
     const facts = { host: host.hostname, pid: process.pid, slots, prefetch, resources };
-    this.#state = new WorkerState(facts, this.#spool.content().finished);
+    this.#state = new WorkerState(facts, finished);
     this.#turns = runInTurns<WorkerEvent, WorkerRecord, WorkerEffect>(
       this,
       (turn) => void setImmediate(turn),
@@ -111,6 +110,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     const { id: worker_id, sandboxes, outputs } = file;
     const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };
     this.#tasks = new RunningTasks(host, baseEnvironment(host.env, file.env), places, push);
+    for (const { tid, attempt, result } of finished) this.#tasks.remember(tid, attempt, result);
     this.#watching = new Watching(
       host.clock,
       (key) => this.#tasks.sizes(key),
@@ -172,7 +172,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       case "watch":
         return this.#watching.watch(effect.key, effect.on);
       case "chunk":
-        messages.push(this.#chunk(effect));
+        messages.push(this.#chunk(effect.order));
         return;
       case "forget":
         return this.#forget(effect);
@@ -236,19 +236,10 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     crashPoint("worker.after_start");
   }
 
-  #chunk({ order, held }: Extract<WorkerEffect, { t: "chunk" }>): FromWorker {
+  #chunk(order: ChunkOrder): FromWorker {
     const { sid, tid, stream, offset, end } = order;
-    const bytes = order.bytes === 0 ? [] : [this.#output(order, held)];
-    return { t: "chunk", sid, tid, stream, offset, end, ...(bytes.length === 0 ? {} : { bytes }) };
-  }
-
-  #output(order: ChunkOrder, held: Extract<WorkerEffect, { t: "chunk" }>["held"]): Uint8Array {
-    const { key, stream, offset, bytes } = order;
-    if (held !== undefined) return bytesOf(held).subarray(offset, offset + bytes);
-    const running = this.#tasks.read(key, stream, offset, bytes);
-    if (running !== undefined) return running;
-    const path = outputFile(this.#file.outputs, order.tid, order.attempt, stream === "stdout" ? "out" : "err");
-    return readOutputFile(path, offset, bytes);
+    if (order.bytes === 0) return { t: "chunk", sid, tid, stream, offset, end };
+    return { t: "chunk", sid, tid, stream, offset, end, bytes: [this.#tasks.read(order)] };
   }
 
   #forget({ tid, attempt, failed }: Extract<WorkerEffect, { t: "forget" }>): void {

@@ -73,8 +73,8 @@ export type WorkerEffect =
   | { t: "resize"; key: AttemptKey; columns: number; rows: number }
   /** Tell by `grown`, at once and then whenever its output grew, or stop telling. */
   | { t: "watch"; key: AttemptKey; on: boolean }
-  /** Read and send; `held` has the output of a task that is over, if it is there in whole. */
-  | { t: "chunk"; order: ChunkOrder; held: Output | undefined }
+  /** Read and send. The task may be over by now. */
+  | { t: "chunk"; order: ChunkOrder }
   /** The endpoint has the result: what only served to make it may go. */
   | { t: "forget"; tid: string; attempt: number; failed: boolean }
   /** Push `tick` at this monotonic time; replaces the wake before. */

@@ -118,11 +118,8 @@ export function lastLines(bytes: Uint8Array, lines: number, cut: boolean): Uint8
   if (lines <= 0) return bytes.subarray(bytes.byteLength);
   let at = bytes.byteLength;
   if (bytes[at - 1] === newline) at--;
-  for (let left = lines; left > 0; left--) {
-    at = bytes.lastIndexOf(newline, at - 1);
-    if (at <= 0) break;
-  }
-  if (at > 0) return bytes.subarray(at + 1);
+  for (let left = lines; left > 0 && at >= 0; left--) at = at === 0 ? -1 : bytes.lastIndexOf(newline, at - 1);
+  if (at >= 0) return bytes.subarray(at + 1);
   let start = 0;
   if (cut) while (start < 3 && ((bytes[start] ?? 0) & 0xc0) === 0x80) start++;
   return bytes.subarray(start);

@@ -10,14 +10,17 @@ import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import { signal } from "../host/processes.ts";
+import type { Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import type { AttemptKey, Exit } from "./attempt.ts";
-import { type Berth, type BerthPlaces, Berths } from "./berth.ts";
+import { type AttemptKey, type Exit, keyOf } from "./attempt.ts";
+import { type Berth, type BerthPlaces, Berths, type Harvested, outputFile } from "./berth.ts";
 import type { Harvest, Now, WorkerEvent } from "./decision.ts";
 import { taskEnvironment } from "./environment.ts";
+import type { ChunkOrder } from "./followers.ts";
 import { makePipeInput, SocketInput, type TaskInput } from "./input.ts";
 import { MemoryPressure } from "./memory_pressure.ts";
 import { notStored } from "./outcome.ts";
+import { bytesOf, readOutputFile } from "./output.ts";
 import { directoryOf, inlineInput, makeProcess } from "./process.ts";
 import { Tty } from "./pty.ts";
 import { removeSandbox } from "./sandbox.ts";
@@ -56,8 +59,8 @@ export class RunningTasks {
   #ownPeak_kib = 0;
   readonly #byPid = new Map<number, RunningTask>();
   readonly #clearing = new Set<RunningTask>();
-  /** Attempts that are over and left something in their sandbox. */
-  readonly #leaving = new Set<string>();
+  /** Attempts that are over and whose result the endpoint may not have. */
+  readonly #over = new Map<AttemptKey, Harvested>();
 
   /** `env`: what all tasks get. */
   constructor(
@@ -130,14 +133,27 @@ export class RunningTasks {
     return { stdout: task.berth.stdout.size(), stderr: task.berth.stderr.size() };
   }
 
-  /** Output of a running task; undefined when it does not run. */
-  read(key: AttemptKey, stream: "stdout" | "stderr", offset: number, bytes: number): Uint8Array | undefined {
-    return this.#tasks.get(key)?.berth[stream].read(offset, bytes);
+  /** Output of a task that runs, or is over and not forgotten. */
+  read({ key, tid, attempt, stream, offset, bytes }: ChunkOrder): Uint8Array {
+    const task = this.#tasks.get(key);
+    if (task !== undefined) return task.berth[stream].read(offset, bytes);
+    const output = this.#over.get(key)?.[stream];
+    if (output !== undefined && output.kept === output.total) return bytesOf(output).subarray(offset, offset + bytes);
+    const path = outputFile(this.#places.outputs, tid, attempt, stream === "stdout" ? "out" : "err");
+    return readOutputFile(path, offset, bytes);
+  }
+
+  /** A task that was over before this worker began, in an earlier life of it. */
+  remember(tid: string, attempt: number, output: { stdout: Output; stderr: Output }): void {
+    this.#over.set(keyOf(tid, attempt), { ...output, files_left: true });
   }
 
   /** The endpoint has the result of an attempt: removes what it left in its sandbox, or keeps it for its user. */
   forget(tid: string, attempt: number, keep: boolean): void {
-    if (!this.#leaving.delete(`${tid} ${attempt}`) || keep) return;
+    const key = keyOf(tid, attempt);
+    const files_left = this.#over.get(key)?.files_left === true;
+    this.#over.delete(key);
+    if (!files_left || keep) return;
     removeSandbox(this.#places.sandboxes, tid, attempt, (error) => {
       this.#host.log.warn("sandbox.not_removed", { tid, attempt, why: messageOf(error) });
     });
@@ -255,10 +271,10 @@ export class RunningTasks {
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
     const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
     try {
-      const { stdout, stderr, files_left } = berth.harvest(tid, attempt, spec, clean);
-      harvest.stdout = stdout;
-      harvest.stderr = stderr;
-      if (files_left) this.#leaving.add(`${tid} ${attempt}`);
+      const harvested = berth.harvest(tid, attempt, spec, clean);
+      harvest.stdout = harvested.stdout;
+      harvest.stderr = harvested.stderr;
+      this.#over.set(key, harvested);
       this.#berths.give(berth);
     } catch (error) {
       // The berth is in doubt: it is not used again.

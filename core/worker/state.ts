@@ -12,12 +12,20 @@ import { planted } from "../planted.ts";
 import type { Outcome, Result } from "../schema/result.ts";
 import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { Follow, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
-import { type AttemptKey, type Ending, type Exit, type FinishedAttempt, type HeldAttempt, keyOf } from "./attempt.ts";
+import {
+  type AttemptKey,
+  type Ending,
+  type Exit,
+  type FinishedAttempt,
+  type HeldAttempt,
+  keyOf,
+  newAttempt,
+} from "./attempt.ts";
 import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { end, late, mainEnded } from "./ending.ts";
 import { Followers, type OutputSizes } from "./followers.ts";
 import { endedByUs, outcomeOf, resultOf } from "./outcome.ts";
-import { needsOf, Slots } from "./slots.ts";
+import { Slots } from "./slots.ts";
 import { passEarlyInput, takeInput } from "./typed_input.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
 import { Deadlines } from "./walltime.ts";
@@ -159,23 +167,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   }
 
   #admit(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, now: Now): void {
-    const held: HeldAttempt = {
-      key,
-      tid,
-      attempt,
-      spec,
-      needs: needsOf(spec.resources),
-      phase: "queued",
-      started_ms: now.wall_ms,
-      ending: undefined,
-      exit: undefined,
-      next: undefined,
-      early: spec.stdin?.kind === "stream" ? [] : undefined,
-      input_at: 0,
-      input_taken: 0,
-      stdout_bytes: 0,
-      stderr_bytes: 0,
-    };
+    const held = newAttempt(tid, attempt, spec, now.wall_ms);
     this.#held.set(key, held);
     if (this.#stopping) return this.#endQueued(held, endedByUs({ cause: "interrupt", signal: "SIGTERM" }), now);
     const why = this.#slots.impossible(held.needs);
@@ -375,11 +367,8 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #pump(key: AttemptKey, out: Out): void {
     if (!this.#followers.has(key)) return;
     const held = this.#held.get(key);
-    const result = this.#results.get(key)?.result;
-    this.#followers.pump(key, sizesOf(held, result), (order) => {
-      const output = result?.[order.stream];
-      out.effects.push({ t: "chunk", order, held: output?.kept === output?.total ? output : undefined });
-    });
+    const sizes = sizesOf(held, this.#results.get(key)?.result);
+    this.#followers.pump(key, sizes, (order) => out.effects.push({ t: "chunk", order }));
   }
 
   #inputTaken(key: AttemptKey, offset: number, closed: boolean, out: Out): void {
