@@ -146,5 +146,8 @@ export function fileError(action: string, path: string, cause: unknown, kind: "i
     const why = `Cannot ${action} "${path}": no permission (${code})`;
     return new GcError("permission", "file.no_permission", why, { cause });
   }
+  if (action === "read" && isAbsent(cause)) {
+    return new GcError("missing", "file.absent", `Cannot read "${path}": there is no such file`, { cause });
+  }
   return new GcError(kind, "file.failed", `Cannot ${action} "${path}": ${messageOf(cause)}`, { cause });
 }
