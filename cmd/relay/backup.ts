@@ -6,10 +6,9 @@ import type { Command } from "commander";
 import { GcError } from "../../core/errors.ts";
 import { readIfThere } from "../../core/host/files.ts";
 import { backupDatabase, bodiesDir } from "../../core/relay/backup.ts";
-import { isNetworkDisk } from "../../core/relay/disk.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
-import { orderRelay } from "../relay_admin.ts";
+import { askRelay, orderRelay } from "../relay_admin.ts";
 import { visible } from "../visible.ts";
 
 export function describe(parent: Command, cli: Cli): void {
@@ -33,13 +32,15 @@ export function describe(parent: Command, cli: Cli): void {
   ]);
 }
 
-/** A connection of our own reads while the relay writes, unless the relay has the file for itself. */
+/** A connection of our own reads while the relay goes on, which lends it the store for so long. */
 async function backup(cli: Cli, file: string): Promise<void> {
   const { relay } = cli.home;
   if (!fs.existsSync(relay.db)) {
     throw new GcError("missing", "relay.no_store", `There is nothing to copy: no relay ever ran in "${relay.dir}"`);
   }
-  if (isNetworkDisk(relay.dir)) {
+  const lent = await askRelay<{ shared: boolean }>(cli, "POST", "share", { shared: true });
+  if (lent?.shared === false) {
+    // On a network disk only one process may have it open: the relay copies, and does nothing else meanwhile.
     await orderRelay(cli, "POST", "backup", { file });
     return;
   }
@@ -49,5 +50,6 @@ async function backup(cli: Cli, file: string): Promise<void> {
     backupDatabase(db, (seq) => readIfThere(join(bodiesDir(relay), String(seq))), file);
   } finally {
     db.close();
+    if (lent !== undefined) await askRelay(cli, "POST", "share", { shared: false });
   }
 }

@@ -71,6 +71,8 @@ export class Admin {
         return this.remove(String(asked.id ?? ""));
       case "POST /admin/invite":
         return this.invite(asked);
+      case "POST /admin/share":
+        return { shared: this.parts.mailbox.share(asked.shared === true) };
       case "POST /admin/backup":
         this.parts.mailbox.backupTo(String(asked.file ?? ""));
         return { file: asked.file };

@@ -31,15 +31,19 @@ export function backupDatabase(db: Database, bodyOf: (seq: number) => Uint8Array
     db.prepare("VACUUM INTO ?").run(beside);
     const copy = new Database(beside, { readwrite: true, create: false, strict: true });
     try {
-      const put = copy.prepare<unknown, [Uint8Array, number]>("UPDATE bodies SET bytes = ? WHERE seq = ?");
       copy.transaction(() => {
-        for (const { seq } of copy.query<{ seq: number }, []>("SELECT seq FROM bodies WHERE bytes IS NULL").all()) {
-          const bytes = bodyOf(seq);
-          // It was taken since the copy began: whoever took it has it.
-          if (bytes !== undefined) put.run(bytes, seq);
+        for (const place of ["tasks", "news", "letters"]) {
+          const put = copy.query<unknown, [Uint8Array, number]>(
+            `UPDATE ${place} SET body = ?, in_file = 0 WHERE seq = ?`,
+          );
+          const inFiles = copy.query<{ seq: number }, []>(`SELECT seq FROM ${place} WHERE in_file = 1`).all();
+          for (const { seq } of inFiles) {
+            const bytes = bodyOf(seq);
+            // It was taken since the copy began: whoever took it has it.
+            if (bytes !== undefined) put.run(bytes, seq);
+          }
         }
       })();
-      put.finalize();
     } finally {
       copy.close();
     }

@@ -131,7 +131,7 @@ export class Delivering {
           session.behind = true;
           return;
         }
-        const bytes = this.desk.mailbox.bytes(letter.seq);
+        const bytes = this.desk.mailbox.bytes("letters", letter.seq);
         if (bytes !== undefined) this.put(session, mail.page(), item, bytes);
       }
       session.letter_cursor = letter.seq;
@@ -145,7 +145,7 @@ export class Delivering {
   private sendBefore(session: EndpointSession, mail: MailBag, about: string): boolean {
     const task = this.desk.mailbox.task(about);
     if (task?.state !== "queued" || task.endpoint !== session.no || session.flying.has(task.seq)) return true;
-    const bytes = this.desk.mailbox.bytes(task.seq);
+    const bytes = this.desk.mailbox.bytes("tasks", task.seq);
     if (bytes === undefined) return true;
     const item = { seq: task.seq, rank: task.rank, count: task.count, size: bytes.byteLength };
     if (!fits(session, { ...item, count: 0 })) {
@@ -166,7 +166,7 @@ export class Delivering {
             session.behind = true;
             return;
           }
-          const bytes = this.desk.mailbox.bytes(task.seq);
+          const bytes = this.desk.mailbox.bytes("tasks", task.seq);
           if (bytes === undefined) this.missing(task.seq);
           else this.put(session, mail.page(), task, bytes);
         }

@@ -107,9 +107,8 @@ export class Depositing {
   }
 
   private hold(row: TaskRow): void {
-    // An endpoint that is silent for as long as a task may live is taken for gone.
-    const due_ms = row.expires_ms + this.desk.limits.time_to_live_ms;
-    this.desk.stage({ kind: "move_task", seq: row.seq, from: row.state, to: "held", due_ms });
+    // It stays due when it would have expired; what then happens to it is seen then (`retaining.ts`).
+    this.desk.stage({ kind: "move_task", seq: row.seq, from: row.state, to: "held" });
   }
 
   /** The planted bug: an acknowledgement covers everything that came before it, sent or not. */
@@ -149,7 +148,7 @@ export class Depositing {
     if (fresh.length === 0) return this.late(row, header, bytes);
     const done = row.done + fresh.length;
     const all = row.count > 0 && done >= row.count;
-    const due_ms = all ? this.desk.at.now_ms + this.desk.limits.time_to_live_ms : row.due_ms;
+    const due_ms = all ? this.desk.at.now_ms + this.desk.limits.time_to_live_ms : undefined;
     const classes = countClasses(row, header, fresh);
     this.desk.stage({ kind: "mark_done", seq: row.seq, done, set: all ? undefined : set, classes, due_ms });
     this.watching.tell(row, "result", header.id, bytes);
@@ -206,6 +205,7 @@ export class Depositing {
       sender,
       endpoint: session.no,
       group: mailbox.groupNo(sender, group),
+      group_id: group,
       created_ms: at.now_ms,
       state: "queued" as const,
       due_ms: facts.expires_ms,

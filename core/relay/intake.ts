@@ -98,6 +98,7 @@ export class Intake {
         sender: session.no,
         endpoint: mailbox.principalNo(header.to, "endpoint"),
         group: mailbox.groupNo(session.no, header.group),
+        group_id: header.group,
         count: header.count,
         rank,
         created_ms,
@@ -131,7 +132,7 @@ export class Intake {
     if (fresh.length === 0) return false;
     const received = row.received + fresh.length;
     const all = row.count > 0 && received >= row.count;
-    const due_ms = all ? this.desk.at.now_ms + receiptedKeep_ms : row.due_ms;
+    const due_ms = all ? this.desk.at.now_ms + receiptedKeep_ms : undefined;
     this.desk.stage({ kind: "mark_received", seq: row.seq, received, set: all ? undefined : set, due_ms });
     return true;
   }

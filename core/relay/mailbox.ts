@@ -117,6 +117,9 @@ export interface InviteRow {
   readonly expires_ms: number;
 }
 
+/** Where bytes of envelopes lie. */
+export type Place = "tasks" | "news" | "letters";
+
 /** What can be staged. Sequence numbers come from `nextSeq`. */
 export type Change =
   | { kind: "enrol"; no: number; record: string; name: string; at_ms: number }
@@ -128,16 +131,18 @@ export type Change =
   | { kind: "put_task"; task: NewTask; body: Uint8Array | undefined }
   /** Fills in what a row made from results alone does not know. */
   | { kind: "know_task"; seq: number; count: number; digest: string; created_ms: number; expires_ms: number }
-  | { kind: "move_task"; seq: number; from: TaskState; to: TaskState; due_ms: number }
+  /** Here and below: without `due_ms` it stays due when it was. */
+  | { kind: "move_task"; seq: number; from: TaskState; to: TaskState; due_ms?: number }
+  /** With `due_ms` when it is complete by it. */
   | {
       kind: "mark_done";
       seq: number;
       done: number;
       set: Uint8Array | undefined;
       classes: TaskRow["classes"];
-      due_ms: number;
+      due_ms: number | undefined;
     }
-  | { kind: "mark_received"; seq: number; received: number; set: Uint8Array | undefined; due_ms: number }
+  | { kind: "mark_received"; seq: number; received: number; set: Uint8Array | undefined; due_ms: number | undefined }
   | { kind: "postpone"; seq: number; due_ms: number }
   | {
       kind: "put_news";
@@ -160,7 +165,7 @@ export type Change =
     }
   | { kind: "drop_letter"; seq: number }
   /** Takes a row out for good; its id is free again. Only for rows that are `gone` for long enough. */
-  | { kind: "forget_task"; seq: number; group: number };
+  | { kind: "forget_task"; seq: number };
 
 export interface NewTask {
   readonly seq: number;
@@ -168,6 +173,7 @@ export interface NewTask {
   readonly sender: number;
   readonly endpoint: number;
   readonly group: number;
+  readonly group_id: string;
   readonly count: number;
   readonly rank: number;
   readonly created_ms: number;
@@ -175,6 +181,14 @@ export interface NewTask {
   readonly digest: string;
   readonly state: TaskState;
   readonly due_ms: number;
+}
+
+/** How much is kept. `tasks` counts ids that are only remembered, too. */
+export interface MailboxCounts {
+  readonly tasks: number;
+  readonly queued: number;
+  readonly news: number;
+  readonly letters: number;
 }
 
 export interface Mailbox {
@@ -187,7 +201,7 @@ export interface Mailbox {
   lastSeq(): number;
   /** The number of this principal, and a row for it if there is none. Stages. */
   principalNo(id: string, kind: Principal["kind"]): number;
-  /** The number of a user's group, and a row for it if there is none. Stages. */
+  /** The number of a user's group; a new one if nothing of it is kept. Stages. */
   groupNo(sender: number, id: string): number;
   stage(change: Change): void;
   /** Makes what is staged durable: returns once a power cut could not undo it. */
@@ -214,12 +228,12 @@ export interface Mailbox {
   newsOfTask(task: number, after_seq: number, limit: number): NewsRow[];
   /** Whether news of this id is there for the task. */
   hasNews(task: number, id: string): boolean;
-  /** The bytes that were put under this number. */
-  bytes(seq: number): Uint8Array | undefined;
+  /** The bytes that were put under this number, as long as they are kept. */
+  bytes(of: Place, seq: number): Uint8Array | undefined;
   /** When `due` has something next, or undefined when nothing is kept. */
   nextDue(): number | undefined;
   /** Rows whose time has come, oldest first. */
   due(now_ms: number, limit: number): { tasks: TaskRow[]; letters: number[] };
-  counts(): { tasks: number; queued: number; news: number; letters: number };
+  counts(): MailboxCounts;
   close(): void;
 }

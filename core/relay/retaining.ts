@@ -45,15 +45,28 @@ export class Retaining {
         });
         this.watching.tell(row, "expired", row.id, undefined);
         return;
+      case "held": {
+        // An endpoint that is silent for as long as a task may live is taken for gone.
+        const silent_ms = row.expires_ms + this.desk.limits.time_to_live_ms;
+        if (!isComplete(row) && now_ms < silent_ms) {
+          this.desk.stage({ kind: "postpone", seq: row.seq, due_ms: silent_ms });
+          return;
+        }
+        this.desk.stage({ kind: "move_task", seq: row.seq, from: "held", to: "gone", due_ms: remembered_ms });
+        return;
+      }
       case "expired":
-      case "held":
-        this.desk.stage({ kind: "move_task", seq: row.seq, from: row.state, to: "gone", due_ms: remembered_ms });
+        this.desk.stage({ kind: "move_task", seq: row.seq, from: "expired", to: "gone", due_ms: remembered_ms });
         return;
       case "gone":
-        this.desk.stage({ kind: "forget_task", seq: row.seq, group: row.group });
+        this.desk.stage({ kind: "forget_task", seq: row.seq });
         return;
       default:
         unreachable(row.state);
     }
   }
+}
+
+function isComplete(row: TaskRow): boolean {
+  return row.count > 0 && row.done >= row.count;
 }

@@ -6,10 +6,10 @@
 import { assert, unreachable } from "../assert.ts";
 import { backupDatabase } from "./backup.ts";
 import { BodyFiles } from "./body_files.ts";
-import { type Change, type Mailbox, type Principal, taskTransitions } from "./mailbox.ts";
+import { type Change, type Mailbox, type Place, type Principal, taskTransitions } from "./mailbox.ts";
 import { SqliteReader, type Value } from "./sqlite_reader.ts";
 import { idBytes, letterKinds, newsKinds, principalKinds, taskStates } from "./sqlite_rows.ts";
-import { type OpenOptions, openDatabase } from "./sqlite_schema.ts";
+import { type OpenOptions, openDatabase, shareDatabase } from "./sqlite_schema.ts";
 
 /** Bodies up to here lie in the database, larger ones in files (reliability-security.md §3.8). */
 export const inlineBytesMax = 64 * 1024;
@@ -25,8 +25,11 @@ export interface SqliteMailboxOptions extends OpenOptions {
   new_epoch: string;
 }
 
+type ChangeOf<K extends Change["kind"]> = Extract<Change, { kind: K }>;
+
 export class SqliteMailbox extends SqliteReader implements Mailbox {
   readonly epoch: string;
+  private readonly alone: boolean;
   private open = false;
   private seq: number;
   private seqReserved: number;
@@ -34,13 +37,13 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
   constructor(options: SqliteMailboxOptions) {
     const files = options.bodies === undefined ? undefined : new BodyFiles(options.bodies);
     super(openDatabase(options.path, options), files);
+    this.alone = options.alone === true;
     const meta = this.sql<{ value: string | number }>("SELECT value FROM meta WHERE key = ?");
     const epoch = meta.get("epoch")?.value;
     if (epoch === undefined) this.setMeta("epoch", options.new_epoch);
     this.epoch = typeof epoch === "string" ? epoch : options.new_epoch;
     this.seq = this.seqReserved = Number(meta.get("seq")?.value ?? 0);
-    const fileOf = this.sql<{ seq: number }>("SELECT seq FROM bodies WHERE seq = ? AND bytes IS NULL");
-    this.files?.sweep((seq) => fileOf.get(seq) !== null);
+    this.files?.sweep((seq) => this.hasFile(seq));
   }
 
   nextSeq(): number {
@@ -58,148 +61,63 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
   }
 
   principalNo(id: string, kind: Principal["kind"]): number {
-    return this.number(`p${id}`, "SELECT no FROM principals WHERE id = ?", [idBytes(id)], () => [
-      "INSERT INTO principals (id, kind) VALUES (?, ?) RETURNING no",
-      [idBytes(id), principalKinds.indexOf(kind)],
-    ]);
+    const known = this.findPrincipal(id);
+    if (known !== undefined) return known;
+    this.begin();
+    const sql = "INSERT INTO principals (id, kind) VALUES (?, ?) RETURNING no";
+    const no = this.sql<{ no: number }>(sql).get(idBytes(id), principalKinds.indexOf(kind))?.no;
+    assert(no !== undefined, "A row was inserted");
+    this.forgetPrincipals();
+    return no;
   }
 
   groupNo(sender: number, id: string): number {
-    const key = [idBytes(id), sender];
-    return this.number(`g${sender}/${id}`, "SELECT no FROM groups WHERE id = ? AND sender = ?", key, () => [
-      "INSERT INTO groups (id, sender) VALUES (?, ?) RETURNING no",
-      key,
-    ]);
+    const name = `${sender}/${id}`;
+    const no = this.groups.get(name) ?? this.findGroup(sender, id) ?? this.nextSeq();
+    if (this.groups.size > 10_000) this.groups.clear();
+    this.groups.set(name, no);
+    return no;
   }
 
   stage(change: Change): void {
     this.begin();
     switch (change.kind) {
-      case "enrol":
-        this.run(
-          `UPDATE principals SET record = ?, name = ?, enrolled_ms = coalesce(enrolled_ms, ?), seen_ms = ? WHERE no = ?`,
-          [change.record, change.name, change.at_ms, change.at_ms, change.no],
-        );
-        return;
-      case "remove":
-        return this.run("UPDATE principals SET removed_ms = ? WHERE no = ?", [change.at_ms, change.no]);
-      case "seen":
-        return this.run("UPDATE principals SET seen_ms = ? WHERE no = ?", [change.at_ms, change.no]);
-      case "hint": {
-        const allow = change.allow === undefined ? null : JSON.stringify(change.allow);
-        const values = [change.name, allow, change.is_public ? 1 : 0, change.no];
-        return this.run("UPDATE principals SET name = ?, allow = ?, is_public = ? WHERE no = ?", values);
+      case "put_task":
+        return this.putTask(change);
+      case "know_task":
+        return this.knowTask(change);
+      case "move_task":
+        return this.moveTask(change);
+      case "mark_done":
+        return this.markDone(change);
+      case "mark_received": {
+        this.run("UPDATE tasks SET received = ?, received_set = ? WHERE seq = ?", [
+          change.received,
+          change.set ?? null,
+          change.seq,
+        ]);
+        return this.postpone(change.seq, change.due_ms);
       }
+      case "postpone":
+        return this.postpone(change.seq, change.due_ms);
+      case "forget_task":
+        return this.run("DELETE FROM tasks WHERE seq = ?", [change.seq]);
+      case "put_news":
+        return this.putNews(change);
+      case "put_letter":
+        return this.putLetter(change);
+      case "drop_letter":
+        this.dropFile("letters", "seq", change.seq);
+        return this.run("DELETE FROM letters WHERE seq = ?", [change.seq]);
       case "put_invite": {
         const { id, secret_hash, role, name, uses, expires_ms } = change.invite;
-        const values = [id, secret_hash, role, name ?? null, uses, expires_ms];
-        return this.run(
-          "INSERT INTO invites (id, secret_hash, role, name, uses, expires_ms) VALUES (?, ?, ?, ?, ?, ?)",
-          values,
-        );
+        const sql = "INSERT INTO invites (id, secret_hash, role, name, uses, expires_ms) VALUES (?, ?, ?, ?, ?, ?)";
+        return this.run(sql, [id, secret_hash, role, name ?? null, uses, expires_ms]);
       }
       case "use_invite":
         return this.run("UPDATE invites SET uses = uses - 1 WHERE id = ?", [change.id]);
-      case "put_news": {
-        const { seq, task, group, news, id, bytes } = change;
-        const values = [seq, task, group, newsKinds.indexOf(news), idBytes(id), bytes?.byteLength ?? 0];
-        this.run("INSERT INTO news (seq, task, grp, kind, id, size) VALUES (?, ?, ?, ?, ?, ?)", values);
-        if (news === "late") this.run("UPDATE tasks SET late = late + 1 WHERE seq = ?", [task]);
-        return this.putBody(seq, bytes);
-      }
-      case "put_letter": {
-        const { seq, endpoint, letter, id, about, due_ms, bytes } = change;
-        const values = [
-          seq,
-          endpoint,
-          letterKinds.indexOf(letter),
-          idBytes(id),
-          idBytes(about),
-          bytes.byteLength,
-          due_ms,
-        ];
-        const sql = `INSERT OR IGNORE INTO letters (seq, endpoint, kind, id, about, size, due_ms)
-          VALUES (?, ?, ?, ?, ?, ?, ?)`;
-        if (this.sql(sql).run(...(values as never[])).changes > 0) this.putBody(seq, bytes);
-        return;
-      }
-      case "drop_letter":
-        this.run("DELETE FROM letters WHERE seq = ?", [change.seq]);
-        return this.dropBody(change.seq);
       default:
-        return this.stageTask(change);
-    }
-  }
-
-  private stageTask(
-    change: Extract<Change, { kind: `${string}_task` | "mark_done" | "mark_received" | "postpone" }>,
-  ): void {
-    switch (change.kind) {
-      case "put_task": {
-        const { task, body } = change;
-        this.run(
-          `INSERT INTO tasks (seq, id, sender, endpoint, grp, count, rank, created_ms, expires_ms, digest, size, state, due_ms)
-           VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
-          [
-            task.seq,
-            idBytes(task.id),
-            task.sender,
-            task.endpoint,
-            task.group,
-            task.count,
-            task.rank,
-            task.created_ms,
-            task.expires_ms,
-            Buffer.from(task.digest, "hex"),
-            body?.byteLength ?? 0,
-            taskStates.indexOf(task.state),
-            task.due_ms,
-          ],
-        );
-        return this.putBody(task.seq, body);
-      }
-      case "know_task": {
-        const { seq, count, digest, created_ms, expires_ms } = change;
-        const sql = "UPDATE tasks SET count = ?, digest = ?, created_ms = ?, expires_ms = ? WHERE seq = ?";
-        return this.run(sql, [count, Buffer.from(digest, "hex"), created_ms, expires_ms, seq]);
-      }
-      case "move_task":
-        return this.moveTask(change);
-      case "mark_done": {
-        const values = [change.done, change.set ?? null, JSON.stringify(change.classes), change.due_ms, change.seq];
-        return this.run("UPDATE tasks SET done = ?, done_set = ?, classes = ?, due_ms = ? WHERE seq = ?", values);
-      }
-      case "mark_received": {
-        const values = [change.received, change.set ?? null, change.due_ms, change.seq];
-        return this.run("UPDATE tasks SET received = ?, received_set = ?, due_ms = ? WHERE seq = ?", values);
-      }
-      case "postpone":
-        return this.run("UPDATE tasks SET due_ms = ? WHERE seq = ?", [change.due_ms, change.seq]);
-      case "forget_task":
-        this.run("DELETE FROM tasks WHERE seq = ?", [change.seq]);
-        // Its number may be in the cache; a group that comes back gets a new row.
-        this.numbers.clear();
-        return this.run("DELETE FROM groups WHERE no = ? AND NOT EXISTS (SELECT 1 FROM tasks WHERE grp = no)", [
-          change.group,
-        ]);
-      default:
-        return unreachable(change);
-    }
-  }
-
-  private moveTask({ seq, from, to, due_ms }: Extract<Change, { kind: "move_task" }>): void {
-    assert(taskTransitions[from].includes(to), `A task envelope never goes from ${from} to ${to}`);
-    const sql = "UPDATE tasks SET state = ?, due_ms = ? WHERE seq = ? AND state = ?";
-    const values = [taskStates.indexOf(to), due_ms, seq, taskStates.indexOf(from)];
-    const { changes } = this.sql(sql).run(...(values as never[]));
-    assert(changes === 1, `Task envelope ${seq} was ${from}`);
-    // Whoever signed for it has it; nobody wants it any more when it expired.
-    if (from === "queued") this.dropBody(seq);
-    if (to === "gone") {
-      this.run("UPDATE tasks SET done_set = NULL, received_set = NULL WHERE seq = ?", [seq]);
-      for (const row of this.sql<{ seq: number }>("SELECT seq FROM news WHERE task = ?").all(seq))
-        this.dropBody(row.seq);
-      this.run("DELETE FROM news WHERE task = ?", [seq]);
+        return this.stagePrincipal(change);
     }
   }
 
@@ -212,7 +130,9 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
   }
 
   rollback(): void {
-    this.numbers.clear();
+    this.groups.clear();
+    this.queued.clear();
+    this.forgetPrincipals();
     if (this.open && this.db.inTransaction) this.db.run("ROLLBACK");
     this.open = false;
     this.files?.undo();
@@ -222,7 +142,14 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
     if (this.seq > this.seqReserved) this.seqReserved = this.seq;
   }
 
-  /** Writes a copy of everything to a new file. */
+  /** Lets another process read the store, or no longer. False when that is impossible here: copy it by `backupTo`. */
+  share(shared: boolean): boolean {
+    if (this.alone || this.open) return false;
+    shareDatabase(this.db, shared);
+    return true;
+  }
+
+  /** Writes a copy of everything to a new file, and does nothing else meanwhile. */
   backupTo(file: string): void {
     backupDatabase(this.db, (seq) => this.files?.read(seq), file);
   }
@@ -233,6 +160,129 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
     this.db.close();
   }
 
+  private stagePrincipal(change: ChangeOf<"enrol" | "remove" | "seen" | "hint">): void {
+    this.forgetPrincipals();
+    const { no } = change;
+    switch (change.kind) {
+      case "enrol": {
+        const { record, name, at_ms } = change;
+        const sql = `UPDATE principals SET record = ?, name = ?, enrolled_ms = coalesce(enrolled_ms, ?), seen_ms = ?
+          WHERE no = ?`;
+        return this.run(sql, [record, name, at_ms, at_ms, no]);
+      }
+      case "remove":
+        return this.run("UPDATE principals SET removed_ms = ? WHERE no = ?", [change.at_ms, no]);
+      case "seen":
+        return this.run("UPDATE principals SET seen_ms = ? WHERE no = ?", [change.at_ms, no]);
+      case "hint": {
+        const allow = change.allow === undefined ? null : JSON.stringify(change.allow);
+        const sql = "UPDATE principals SET name = ?, allow = ?, is_public = ? WHERE no = ?";
+        return this.run(sql, [change.name, allow, change.is_public ? 1 : 0, no]);
+      }
+      default:
+        return unreachable(change);
+    }
+  }
+
+  private putTask({ task, body }: ChangeOf<"put_task">): void {
+    const in_file = this.keepFile(task.seq, body);
+    const sql = `INSERT INTO tasks (seq, id, sender, endpoint, grp, group_id, count, rank, created_ms, expires_ms, digest,
+      size, state, due_ms, in_file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    this.run(sql, [
+      task.seq,
+      idBytes(task.id),
+      task.sender,
+      task.endpoint,
+      task.group,
+      idBytes(task.group_id),
+      task.count,
+      task.rank,
+      task.created_ms,
+      task.expires_ms,
+      Buffer.from(task.digest, "hex"),
+      body?.byteLength ?? 0,
+      taskStates.indexOf(task.state),
+      task.due_ms,
+      in_file,
+      in_file === 1 ? null : (body ?? null),
+    ]);
+    if (task.state === "queued") this.countQueued(task.endpoint, 1);
+  }
+
+  private knowTask({ seq, count, digest, created_ms, expires_ms }: ChangeOf<"know_task">): void {
+    const sql = `UPDATE tasks SET count = ?1, digest = ?2, created_ms = ?3, expires_ms = ?4,
+      closed = (state > 1 OR done >= ?1) WHERE seq = ?5`;
+    this.run(sql, [count, Buffer.from(digest, "hex"), created_ms, expires_ms, seq]);
+  }
+
+  private moveTask({ seq, from, to, due_ms }: ChangeOf<"move_task">): void {
+    assert(taskTransitions[from].includes(to), `A task envelope never goes from ${from} to ${to}`);
+    // Whoever signed for it has it, and nobody wants it any more when it expired: the bytes go.
+    if (from === "queued") this.dropFile("tasks", "seq", seq);
+    const sql = "UPDATE tasks SET state = ?, in_file = 0, body = NULL WHERE seq = ? AND state = ? RETURNING endpoint";
+    const row = this.sql<{ endpoint: number }>(sql).get(taskStates.indexOf(to), seq, taskStates.indexOf(from));
+    assert(row !== null, `Task envelope ${seq} was ${from}`);
+    if (from === "queued") this.countQueued(row.endpoint, -1);
+    if (to !== "held") this.run("UPDATE tasks SET closed = 1 WHERE seq = ? AND closed = 0", [seq]);
+    else if (from === "expired")
+      this.run("UPDATE tasks SET closed = (count > 0 AND done >= count) WHERE seq = ?", [seq]);
+    if (due_ms !== undefined) this.postpone(seq, due_ms);
+    if (to !== "gone") return;
+    this.run("UPDATE tasks SET done_set = NULL, received_set = NULL WHERE seq = ?", [seq]);
+    this.dropFile("news", "task", seq);
+    this.run("DELETE FROM news WHERE task = ?", [seq]);
+  }
+
+  /** Columns with an index are named only when they change: naming one costs two pages of the log. */
+  private markDone({ seq, done, set, classes, due_ms }: ChangeOf<"mark_done">): void {
+    const values = [done, set ?? null, JSON.stringify(classes), seq];
+    this.run("UPDATE tasks SET done = ?, done_set = ?, classes = ? WHERE seq = ?", values);
+    if (due_ms === undefined) return;
+    const sql = "UPDATE tasks SET closed = (count > 0 AND done >= count), due_ms = ? WHERE seq = ?";
+    this.run(sql, [due_ms, seq]);
+  }
+
+  private countQueued(endpoint: number, more: 1 | -1): void {
+    const known = this.queued.get(endpoint);
+    if (known !== undefined) this.queued.set(endpoint, known + more);
+  }
+
+  private postpone(seq: number, due_ms: number | undefined): void {
+    if (due_ms !== undefined) this.run("UPDATE tasks SET due_ms = ? WHERE seq = ?", [due_ms, seq]);
+  }
+
+  private putNews({ seq, task, group, news, id, bytes }: ChangeOf<"put_news">): void {
+    const in_file = this.keepFile(seq, bytes);
+    const body = in_file === 1 ? null : (bytes ?? null);
+    const sql = "INSERT INTO news (seq, task, grp, kind, id, size, in_file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
+    this.run(sql, [seq, task, group, newsKinds.indexOf(news), idBytes(id), bytes?.byteLength ?? 0, in_file, body]);
+    if (news === "late") this.run("UPDATE tasks SET late = late + 1 WHERE seq = ?", [task]);
+  }
+
+  private putLetter({ seq, endpoint, letter, id, about, due_ms, bytes }: ChangeOf<"put_letter">): void {
+    if (this.sql("SELECT 1 FROM letters WHERE id = ?").get(idBytes(id)) !== null) return;
+    const in_file = this.keepFile(seq, bytes);
+    const sql = `INSERT INTO letters (seq, endpoint, kind, id, about, size, due_ms, in_file, body)
+      VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const kind = letterKinds.indexOf(letter);
+    const body = in_file === 1 ? null : bytes;
+    this.run(sql, [seq, endpoint, kind, idBytes(id), idBytes(about), bytes.byteLength, due_ms, in_file, body]);
+  }
+
+  /** 1 when the bytes are large and were written to a file of their own. */
+  private keepFile(seq: number, bytes: Uint8Array | undefined): 0 | 1 {
+    if (bytes === undefined || this.files === undefined || bytes.byteLength <= inlineBytesMax) return 0;
+    this.files.put(seq, bytes);
+    return 1;
+  }
+
+  /** The files of these rows go once the transaction is committed. */
+  private dropFile(place: Place, column: "seq" | "task", value: number): void {
+    if (this.files === undefined) return;
+    const sql = `SELECT seq FROM ${place} WHERE ${column} = ? AND in_file = 1`;
+    for (const { seq } of this.sql<{ seq: number }>(sql).all(value)) this.files.drop(seq);
+  }
+
   private begin(): void {
     if (this.open) return;
     this.sql("BEGIN IMMEDIATE").run();
@@ -240,42 +290,11 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
   }
 
   private setMeta(key: string, value: string | number): void {
-    this.run("INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value", [
-      key,
-      value,
-    ]);
-  }
-
-  private number(name: string, find: string, key: Value[], make: () => [string, Value[]]): number {
-    const known = this.numbers.get(name);
-    if (known !== undefined) return known;
-    let no = this.sql<{ no: number }>(find).get(...key)?.no;
-    if (no === undefined) {
-      this.begin();
-      const [sql, values] = make();
-      no = this.sql<{ no: number }>(sql).get(...values)?.no;
-    }
-    assert(no !== undefined, "A row was inserted");
-    if (this.numbers.size > 10_000) this.numbers.clear();
-    this.numbers.set(name, no);
-    return no;
-  }
-
-  private putBody(seq: number, bytes: Uint8Array | undefined): void {
-    if (bytes === undefined) return;
-    const inFile = this.files !== undefined && bytes.byteLength > inlineBytesMax;
-    if (inFile) this.files?.put(seq, bytes);
-    this.run("INSERT INTO bodies (seq, bytes) VALUES (?, ?)", [seq, inFile ? null : bytes]);
-  }
-
-  private dropBody(seq: number): void {
-    const row = this.sql<{ in_file: number }>(
-      "DELETE FROM bodies WHERE seq = ? RETURNING bytes IS NULL AS in_file",
-    ).get(seq);
-    if (row?.in_file === 1) this.files?.drop(seq);
+    const sql = "INSERT INTO meta (key, value) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET value = excluded.value";
+    this.run(sql, [key, value]);
   }
 
   private run(sql: string, values: Value[]): void {
-    this.sql(sql).run(...(values as never[]));
+    this.sql(sql).run(...values);
   }
 }

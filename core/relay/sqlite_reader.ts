@@ -4,7 +4,17 @@
  */
 import type { Database, Statement } from "bun:sqlite";
 import type { BodyFiles } from "./body_files.ts";
-import type { InviteRow, Letter, ListQuery, NewsRow, Principal, QueuedTask, TaskRow } from "./mailbox.ts";
+import type {
+  InviteRow,
+  Letter,
+  ListQuery,
+  MailboxCounts,
+  NewsRow,
+  Place,
+  Principal,
+  QueuedTask,
+  TaskRow,
+} from "./mailbox.ts";
 import {
   idBytes,
   idRange,
@@ -20,13 +30,20 @@ import {
   taskColumns,
 } from "./sqlite_rows.ts";
 
+/** Principals remembered at most. */
+const principalsKnown = 10_000;
+const places: readonly Place[] = ["tasks", "news", "letters"];
+
 export type Value = string | number | null | Uint8Array;
 
 export class SqliteReader {
   protected readonly db: Database;
   protected readonly files: BodyFiles | undefined;
-  /** Numbers of principals and groups that were looked up. */
-  protected readonly numbers = new Map<string, number>();
+  /** Numbers of groups that were looked up. */
+  protected readonly groups = new Map<string, number>();
+  /** Lengths of queues that were counted once and kept up to date since. */
+  protected readonly queued = new Map<number, number>();
+  private readonly known = new Map<string, Principal>();
   private readonly statements = new Map<string, Statement>();
 
   constructor(db: Database, files: BodyFiles | undefined) {
@@ -35,13 +52,18 @@ export class SqliteReader {
   }
 
   principal(id: string): Principal | undefined {
+    const known = this.known.get(id);
+    if (known !== undefined) return known;
     const row = this.sql<SqlPrincipal>("SELECT * FROM principals WHERE id = ?").get(idBytes(id));
-    return row === null ? undefined : readPrincipal(row);
+    if (row === null) return undefined;
+    const principal = readPrincipal(row);
+    if (this.known.size > principalsKnown) this.known.clear();
+    this.known.set(id, principal);
+    return principal;
   }
 
   findPrincipal(id: string): number | undefined {
-    const known = this.numbers.get(`p${id}`);
-    return known ?? this.sql<{ no: number }>("SELECT no FROM principals WHERE id = ?").get(idBytes(id))?.no;
+    return this.principal(id)?.no;
   }
 
   principals(kind: Principal["kind"]): Principal[] {
@@ -67,29 +89,38 @@ export class SqliteReader {
   }
 
   findGroup(sender: number, id: string): number | undefined {
-    const sql = "SELECT no FROM groups WHERE id = ? AND sender = ?";
-    return this.sql<{ no: number }>(sql).get(idBytes(id), sender)?.no;
+    const sql = "SELECT grp FROM tasks WHERE group_id = ? AND sender = ? LIMIT 1";
+    return this.sql<{ grp: number }>(sql).get(idBytes(id), sender)?.grp;
   }
 
   list(query: ListQuery): TaskRow[] {
-    const where = ["t.state < 3"];
+    const some = query.prefix !== undefined || query.group !== undefined || query.ids !== undefined;
+    if (query.sender === undefined || some) return this.listWhere(query, []);
+    // One walk of the index for what is open, one for what is closed.
+    const open = this.listWhere(query, ["t.closed = 0"]);
+    if (query.unfinished) return open;
+    const all = [...open, ...this.listWhere(query, ["t.closed = 1"])];
+    return all.sort((a, b) => b.seq - a.seq).slice(0, query.limit);
+  }
+
+  private listWhere(query: ListQuery, where: string[]): TaskRow[] {
     const values: Value[] = [];
     const also = (sql: string, ...more: Value[]): void => {
       where.push(sql);
       values.push(...more);
     };
-    if (query.sender !== undefined) also("t.sender = ?", query.sender);
+    also("t.state < 3");
+    // The plus sign keeps SQLite from reading all that the sender has when there is a better index.
+    const narrow = query.prefix !== undefined || query.ids !== undefined;
+    if (query.sender !== undefined) also(narrow ? "+t.sender = ?" : "t.sender = ?", query.sender);
     if (query.before !== undefined) also("t.seq < ?", query.before);
-    // The plus signs keep SQLite from walking the index by id when there is a better one, and the other way round.
     if (query.prefix !== undefined) also("t.id BETWEEN ? AND ?", ...idRange(query.prefix));
-    if (query.group !== undefined) also("t.grp IN (SELECT no FROM groups WHERE id = ?)", idBytes(query.group));
+    if (query.group !== undefined) also("t.group_id = ?", idBytes(query.group));
     if (query.ids !== undefined) {
-      also(
-        `t.id IN (SELECT unhex(value) FROM json_each(?))`,
-        JSON.stringify(query.ids.map((id) => id.replaceAll("-", ""))),
-      );
+      const ids = query.ids.map((id) => id.replaceAll("-", ""));
+      also("t.id IN (SELECT unhex(value) FROM json_each(?))", JSON.stringify(ids));
     }
-    if (query.unfinished) also("t.state < 2 AND (t.done < t.count OR t.count = 0)");
+    if (query.unfinished) also("t.closed = 0");
     const sql = `${taskColumns} WHERE ${where.join(" AND ")} ORDER BY t.seq DESC LIMIT ?`;
     return this.sql<SqlTask>(sql)
       .all(...values, query.limit)
@@ -97,20 +128,26 @@ export class SqliteReader {
   }
 
   queue(endpoint: number, after: { rank: number; seq: number } | undefined, limit: number): QueuedTask[] {
+    const select = "SELECT seq, rank, count, size FROM tasks WHERE endpoint = ? AND state = 0";
     if (after === undefined) {
-      const sql =
-        "SELECT seq, rank, count, size FROM tasks WHERE endpoint = ? AND state = 0 ORDER BY rank, seq LIMIT ?";
-      return this.sql<QueuedTask>(sql).all(endpoint, limit);
+      return this.sql<QueuedTask>(`${select} ORDER BY rank, seq LIMIT ?`).all(endpoint, limit);
     }
-    const sql = `SELECT seq, rank, count, size FROM tasks WHERE endpoint = ? AND state = 0 AND (rank, seq) > (?, ?)
-      ORDER BY rank, seq LIMIT ?`;
-    return this.sql<QueuedTask>(sql).all(endpoint, after.rank, after.seq, limit);
+    // In two steps, because SQLite compares no row value with the end of an index.
+    const same = this.sql<QueuedTask>(`${select} AND rank = ? AND seq > ? ORDER BY seq LIMIT ?`);
+    const rows = same.all(endpoint, after.rank, after.seq, limit);
+    if (rows.length === limit) return rows;
+    const lower = this.sql<QueuedTask>(`${select} AND rank > ? ORDER BY rank, seq LIMIT ?`);
+    return [...rows, ...lower.all(endpoint, after.rank, limit - rows.length)];
   }
 
   queuedCount(endpoint: number): number {
-    return (
-      this.sql<{ n: number }>("SELECT count(*) AS n FROM tasks WHERE endpoint = ? AND state = 0").get(endpoint)?.n ?? 0
-    );
+    let count = this.queued.get(endpoint);
+    if (count === undefined) {
+      const sql = "SELECT count(*) AS n FROM tasks WHERE endpoint = ? AND state = 0";
+      count = this.sql<{ n: number }>(sql).get(endpoint)?.n ?? 0;
+      this.queued.set(endpoint, count);
+    }
+    return count;
   }
 
   letters(endpoint: number, after_seq: number, limit: number): Letter[] {
@@ -132,29 +169,41 @@ export class SqliteReader {
     return this.sql("SELECT 1 FROM news WHERE task = ? AND id = ?").get(task, idBytes(id)) !== null;
   }
 
-  bytes(seq: number): Uint8Array | undefined {
-    const row = this.sql<{ bytes: Uint8Array | null }>("SELECT bytes FROM bodies WHERE seq = ?").get(seq);
-    if (row === null) return undefined;
-    return row.bytes ?? this.files?.read(seq);
+  bytes(of: Place, seq: number): Uint8Array | undefined {
+    const sql = `SELECT body, in_file FROM ${of} WHERE seq = ?`;
+    const row = this.sql<{ body: Uint8Array | null; in_file: number }>(sql).get(seq);
+    return row?.body ?? (row?.in_file === 1 ? this.files?.read(seq) : undefined);
   }
 
   nextDue(): number | undefined {
     const task = this.sql<{ due: number | null }>("SELECT min(due_ms) AS due FROM tasks").get()?.due ?? Infinity;
-    const letter = this.sql<{ due: number | null }>("SELECT min(due_ms) AS due FROM letters").get()?.due ?? Infinity;
-    const due = Math.min(task, letter);
+    const sql = "SELECT due_ms AS due FROM letters ORDER BY seq LIMIT 1";
+    const due = Math.min(task, this.sql<{ due: number }>(sql).get()?.due ?? Infinity);
     return due === Infinity ? undefined : due;
   }
 
   due(now_ms: number, limit: number): { tasks: TaskRow[]; letters: number[] } {
     const tasks = this.sql<SqlTask>(`${taskColumns} WHERE t.due_ms <= ? ORDER BY t.due_ms LIMIT ?`).all(now_ms, limit);
-    const letters = this.sql<{ seq: number }>("SELECT seq FROM letters WHERE due_ms <= ? LIMIT ?").all(now_ms, limit);
+    const oldest = this.sql<{ seq: number; due_ms: number }>("SELECT seq, due_ms FROM letters ORDER BY seq LIMIT ?");
+    const letters = oldest.all(limit).filter((row) => row.due_ms <= now_ms);
     return { tasks: tasks.map(readTask), letters: letters.map((row) => row.seq) };
   }
 
-  counts(): { tasks: number; queued: number; news: number; letters: number } {
-    const sql = `SELECT (SELECT count(*) FROM tasks WHERE state < 3) AS tasks, (SELECT count(*) FROM tasks WHERE state = 0) AS
-      queued, (SELECT count(*) FROM news) AS news, (SELECT count(*) FROM letters) AS letters`;
-    return this.sql<{ tasks: number; queued: number; news: number; letters: number }>(sql).get() ?? none;
+  counts(): MailboxCounts {
+    const sql = `SELECT (SELECT count(*) FROM tasks INDEXED BY tasks_sender) AS tasks,
+      (SELECT count(*) FROM tasks WHERE state = 0) AS queued, (SELECT count(*) FROM news) AS news,
+      (SELECT count(*) FROM letters) AS letters`;
+    return this.sql<MailboxCounts>(sql).get() ?? none;
+  }
+
+  /** Whether a row says that its bytes are in the file of this number. */
+  protected hasFile(seq: number): boolean {
+    return places.some((place) => this.sql(`SELECT 1 FROM ${place} WHERE seq = ? AND in_file = 1`).get(seq) !== null);
+  }
+
+  /** To be called whenever a principal changes. */
+  protected forgetPrincipals(): void {
+    this.known.clear();
   }
 
   /** A prepared statement, kept for ever: the texts in these files are few. */
@@ -174,4 +223,4 @@ export class SqliteReader {
   }
 }
 
-const none = { tasks: 0, queued: 0, news: 0, letters: 0 };
+const none: MailboxCounts = { tasks: 0, queued: 0, news: 0, letters: 0 };

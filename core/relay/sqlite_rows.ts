@@ -18,10 +18,10 @@ export function idRange(prefix: string): [Buffer, Buffer] {
   return [Buffer.from(digits.padEnd(32, "0"), "hex"), Buffer.from(digits.padEnd(32, "f"), "hex")];
 }
 
-/** Columns of a task with the names of its group and endpoint. */
-export const taskColumns = `SELECT t.seq, t.id, t.sender, t.endpoint, p.id AS endpoint_id, t.grp, g.id AS group_id, t.count,
+/** Columns of a task with the id of its endpoint. */
+export const taskColumns = `SELECT t.seq, t.id, t.sender, t.endpoint, p.id AS endpoint_id, t.grp, t.group_id, t.count,
   t.rank, t.created_ms, t.expires_ms, t.digest, t.state, t.done, t.received, t.done_set, t.received_set, t.classes, t.late,
-  t.due_ms FROM tasks t JOIN principals p ON p.no = t.endpoint JOIN groups g ON g.no = t.grp`;
+  t.due_ms FROM tasks t JOIN principals p ON p.no = t.endpoint`;
 
 export interface SqlTask {
   seq: number;

@@ -127,7 +127,7 @@ export class Watching {
           break;
         }
         const wanted = isWanted(state, row, this.desk.mailbox.lastSeq());
-        const bytes = wanted && row.kind !== "expired" ? this.desk.mailbox.bytes(row.seq) : undefined;
+        const bytes = wanted && row.kind !== "expired" ? this.desk.mailbox.bytes("news", row.seq) : undefined;
         const id = wanted && row.kind === "expired" ? (this.desk.mailbox.taskOf(row.task)?.id ?? "") : "";
         page.add(row, id, bytes);
       }

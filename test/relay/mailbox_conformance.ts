@@ -33,7 +33,8 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
         id: freshId(),
         sender,
         endpoint: box.principalNo(polaris, "endpoint"),
-        group: box.groupNo(sender, group),
+        group: box.groupNo(sender, more.group_id ?? group),
+        group_id: group,
         count: 1,
         rank: 0,
         created_ms: 1000,
@@ -62,7 +63,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       box.commit();
       box = opened.reopen();
       expect(box.task(made.id)).toMatchObject({ ...made, endpoint_id: polaris, group_id: group, done: 0, classes: {} });
-      expect(box.bytes(made.seq)).toEqual(new Uint8Array([1, 2, 3]));
+      expect(box.bytes("tasks", made.seq)).toEqual(new Uint8Array([1, 2, 3]));
     });
 
     test("forgets what was staged and never committed, by a restart and by a rollback", () => {
@@ -73,7 +74,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       expect(box.task(undone.id)?.seq).toBe(undone.seq);
       box.rollback();
       expect(box.task(undone.id)).toBeUndefined();
-      expect(box.bytes(undone.seq)).toBeUndefined();
+      expect(box.bytes("tasks", undone.seq)).toBeUndefined();
     });
 
     test("never gives a number twice, whatever is deleted and however it ends", () => {
@@ -109,11 +110,11 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       const made = put({}, large);
       box.commit();
       box = opened.reopen();
-      expect(box.bytes(made.seq)).toEqual(large);
+      expect(box.bytes("tasks", made.seq)).toEqual(large);
       keep({ kind: "move_task", seq: made.seq, from: "queued", to: "held", due_ms: 1 });
-      expect(box.bytes(made.seq)).toBeUndefined();
+      expect(box.bytes("tasks", made.seq)).toBeUndefined();
       box = opened.reopen();
-      expect(box.bytes(made.seq)).toBeUndefined();
+      expect(box.bytes("tasks", made.seq)).toBeUndefined();
       expect(box.task(made.id)?.state).toBe("held");
     });
 
@@ -123,7 +124,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       box.commit();
       box.stage({ kind: "move_task", seq: made.seq, from: "queued", to: "held", due_ms: 1 });
       box.rollback();
-      expect(box.bytes(made.seq)).toEqual(large);
+      expect(box.bytes("tasks", made.seq)).toEqual(large);
     });
 
     test("refuses a change of state that is not in the table", () => {
@@ -153,7 +154,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
     });
 
     test("tells news of an envelope and of a group in the order of their numbers, and drops them with it", () => {
-      const [one, two] = [put(), put({ group: box.groupNo(box.principalNo(alice, "user"), freshId()) })];
+      const [one, two] = [put(), put({ group_id: freshId() })];
       const news = (of: NewTask, kind: "accept" | "result" | "late") => {
         const seq = box.nextSeq();
         const change = { kind: "put_news", seq, task: of.seq, group: of.group, news: kind, id: freshId() } as const;
@@ -172,8 +173,8 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       box.stage({ kind: "move_task", seq: one.seq, from: "queued", to: "held", due_ms: 1 });
       keep({ kind: "move_task", seq: one.seq, from: "held", to: "gone", due_ms: 1 });
       expect(box.newsOfTask(one.seq, 0, 10)).toEqual([]);
-      expect(box.bytes(c.seq)).toBeUndefined();
-      expect(box.bytes(b.seq)).toBeDefined();
+      expect(box.bytes("news", c.seq)).toBeUndefined();
+      expect(box.bytes("news", b.seq)).toBeDefined();
     });
 
     test("takes the same letter once while it waits", () => {
@@ -190,7 +191,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       expect(box.due(5, 10).letters).toEqual([first]);
       keep({ kind: "drop_letter", seq: first });
       expect(box.letters(endpoint, 0, 10)).toEqual([]);
-      expect(box.bytes(first)).toBeUndefined();
+      expect(box.bytes("letters", first)).toBeUndefined();
     });
 
     test("lists a user's envelopes, newest first, by group, prefix, ids and whether they are finished", () => {
@@ -230,7 +231,7 @@ export function describeMailbox(name: string, open: () => OpenedMailbox): void {
       const made = put();
       box.stage({ kind: "move_task", seq: made.seq, from: "queued", to: "expired", due_ms: 1 });
       box.stage({ kind: "move_task", seq: made.seq, from: "expired", to: "gone", due_ms: 1 });
-      keep({ kind: "forget_task", seq: made.seq, group: made.group });
+      keep({ kind: "forget_task", seq: made.seq });
       expect(box.task(made.id)).toBeUndefined();
       expect(box.findGroup(made.sender, group)).toBeUndefined();
       const again = put();
