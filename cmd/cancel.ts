@@ -52,7 +52,11 @@ async function cancel(cli: Cli, ids: string[], options: CancelOptions): Promise<
     await Promise.all(targets.map((target) => desk.client.cancel(target.id, target.endpoint, target.indices ?? [])));
     if (options.wait === false) {
       const asked = targets.flatMap((target) => indicesOf(target).map((index) => taskId(target.id, index)));
-      return tell(cli, asked.map((id) => ({ id, state: "asked" })), 0);
+      return tell(
+        cli,
+        asked.map((id) => ({ id, state: "asked" })),
+        0,
+      );
     }
     const ended: { id: TaskId; state: ResultClass }[] = [];
     const timeout_ms = (options.timeout ?? defaultTimeout_s) * 1000;
@@ -81,7 +85,8 @@ async function dropUnsent(desk: TaskDesk, ids: string[]): Promise<{ id: string; 
       return ids.some((word) => (word === "last" ? head.id === newest : head.id.startsWith(word.toLowerCase())));
     });
     if (meant.length === 0) throw away;
-    if (meant.length > ids.length) throw new GcError("data", "task.ambiguous", "That is the beginning of several task ids");
+    if (meant.length > ids.length)
+      throw new GcError("data", "task.ambiguous", "That is the beginning of several task ids");
     const dropped: { id: string; state: string }[] = [];
     desk.client.adoptWaiting();
     for (const { head } of meant) {

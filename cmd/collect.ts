@@ -1,6 +1,6 @@
 /**
- * Results of tasks that were submitted earlier: those that are there, or, with patience, all of them. They are handed on
- * as they arrive, so that a million of them need no memory.
+ * Results of tasks that were submitted earlier: those that are there, or, with patience, all of them. They are handed
+ * on as they arrive, so that a million of them need no memory.
  */
 import { GcError } from "../core/errors.ts";
 import type { ResultClass } from "../core/schema/envelope.ts";
@@ -47,7 +47,12 @@ export async function collect(
   refuseHopeless(targets);
   await desk.connected();
   const deadline = wish.timeout_ms === undefined ? undefined : desk.cli.host.clock.monotonic() + wish.timeout_ms;
-  const rows = wish.wait ? undefined : await rowsOf(desk, targets.map((target) => target.id));
+  const rows = wish.wait
+    ? undefined
+    : await rowsOf(
+        desk,
+        targets.map((target) => target.id),
+      );
   const unfinished: Uncollected["unfinished"] = [];
   let timedOut = false;
   for (const target of targets) {
@@ -101,7 +106,9 @@ async function collectOne(
 function refuseHopeless(targets: readonly Target[]): void {
   for (const { id, refused } of targets) {
     if (refused === undefined) continue;
-    throw new GcError("unavailable", refused.code, `The task ${id} was not taken: ${refused.message}`, { hint: `gc retry ${id}` });
+    throw new GcError("unavailable", refused.code, `The task ${id} was not taken: ${refused.message}`, {
+      hint: `gc retry ${id}`,
+    });
   }
 }
 

@@ -32,7 +32,9 @@ export async function flushOutbox(cli: Cli): Promise<number> {
     await desk.client.list({ limit: 1 }); // Whatever accepts the relay had are here once it has answered this.
     watch.stop();
     cli.printer.document("gc/flushed/v1", value(unsent.size - left), () => "");
-    cli.printer.note(`${unsent.size - left} of ${unsent.size} envelopes sent; ${heads.length - unsent.size} had been sent before`);
+    cli.printer.note(
+      `${unsent.size - left} of ${unsent.size} envelopes sent; ${heads.length - unsent.size} had been sent before`,
+    );
     return left === 0 ? 0 : 75;
   } finally {
     desk.close();

@@ -25,8 +25,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("logs")
     .description(
-      "Print all that a task has written, standard output and error on their own streams: of a running task what there " +
-        "is so far. With -f go on until it ends; then its exit code is this one's.",
+      "Print all that a task has written, standard output and error on their own streams: of a running task what " +
+        "there is so far. With -f go on until it ends; then its exit code is this one's.",
     )
     .argument("<id>", "a task id, the beginning of one, or last")
     .option("-f, --follow", "go on as it grows, until the task ends")
@@ -47,7 +47,9 @@ async function logs(cli: Cli, word: string, options: LogsOptions): Promise<numbe
     const targets = await findTargets(desk, [word]);
     const [target] = targets;
     if (target === undefined || targets.length > 1 || indicesOf(target).length > 1) {
-      throw new GcError("data", "task.several", `"${word}" means several tasks; logs are shown of one`, { hint: "gc ps" });
+      throw new GcError("data", "task.several", `"${word}" means several tasks; logs are shown of one`, {
+        hint: "gc ps",
+      });
     }
     await desk.connected();
     return await new LogReader(cli, desk, target).read(options.follow === true);
@@ -78,13 +80,20 @@ class LogReader {
       broken = reject;
     });
     failure.catch(() => {});
-    const attachment = new Attachment(this.desk.client, record, tid, { write: (name, bytes) => this.write(name, bytes) }, clock);
+    const attachment = new Attachment(
+      this.desk.client,
+      record,
+      tid,
+      { write: (name, bytes) => this.write(name, bytes) },
+      clock,
+    );
     attachment.onBroken.add(broken);
     const ended = this.result();
     try {
       const known = await Promise.race([ended, this.isRunning(record, tid), failure]);
       if (known === undefined) attachment.startFollowing();
-      const result = known ?? (await Promise.race([ended, follow ? new Promise<never>(() => {}) : this.quiet(), failure]));
+      const result =
+        known ?? (await Promise.race([ended, follow ? new Promise<never>(() => {}) : this.quiet(), failure]));
       if (result === undefined) {
         await attachment.written();
         return 0;

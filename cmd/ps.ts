@@ -1,10 +1,10 @@
 /** `gc ps`: my tasks, newest first: what waits here, what the relay knows, and what their endpoints say of them. */
 import type { Command } from "commander";
-import type { EnvelopeRow } from "../core/schema/relay_message.ts";
+import { readKnown } from "../core/config/known.ts";
 import type { TaskStanding } from "../core/schema/live_message.ts";
+import type { EnvelopeRow } from "../core/schema/relay_message.ts";
 import type { Kept } from "../core/submit/outbox.ts";
 import type { EnvelopeId } from "../core/task/id.ts";
-import { readKnown } from "../core/config/known.ts";
 import { wholeNumber } from "./amount.ts";
 import type { Cli } from "./cli.ts";
 import { addExamples } from "./examples.ts";
@@ -77,8 +77,11 @@ async function list(cli: Cli, options: PsOptions): Promise<number> {
     if (away === undefined) await askEndpoints(desk, lines, kept);
     const now_ms = cli.host.clock.now();
     const shown = lines.filter((line) => options.all === true || isRecent(line, now_ms)).slice(0, options.limit);
-    cli.printer.document("gc/tasks/v1", { tasks: shown, relay_reached: away === undefined }, () => table(cli, shown, now_ms));
-    if (shown.length === 0) cli.printer.note(options.all === true ? "no tasks" : "no tasks in the last day; older ones: gc ps --all");
+    cli.printer.document("gc/tasks/v1", { tasks: shown, relay_reached: away === undefined }, () =>
+      table(cli, shown, now_ms),
+    );
+    if (shown.length === 0)
+      cli.printer.note(options.all === true ? "no tasks" : "no tasks in the last day; older ones: gc ps --all");
     if (away !== undefined) cli.printer.warn(`${away}; this is what is known here`);
     return 0;
   } finally {
@@ -93,13 +96,25 @@ function merge(cli: Cli, kept: readonly Kept[], rows: readonly EnvelopeRow[], aw
   for (const row of rows) {
     const { id, count, done, classes, endpoint: endpoint_id, group, created_ms } = row;
     const endpoint = names.get(endpoint_id) ?? endpoint_id.slice(0, 8);
-    lines.set(id, { id, state: stateOf(row), count, done, classes, endpoint_id, endpoint, group, title: "", created_ms });
+    lines.set(id, {
+      id,
+      state: stateOf(row),
+      count,
+      done,
+      classes,
+      endpoint_id,
+      endpoint,
+      group,
+      title: "",
+      created_ms,
+    });
   }
   for (const { head, where, refused } of kept) {
     const known = lines.get(head.id);
     const line: Line = {
       id: head.id,
-      state: refused !== undefined ? "refused" : where === "outbox" ? (away ? "outbox" : "sending") : away ? "sent" : "gone",
+      state:
+        refused !== undefined ? "refused" : where === "outbox" ? (away ? "outbox" : "sending") : away ? "sent" : "gone",
       count: head.count,
       done: 0,
       classes: {},
@@ -173,7 +188,8 @@ function table(cli: Cli, lines: readonly Line[], now_ms: number): string {
 
 /** Digits after which all ids differ, 8 at least. */
 function shortest(lines: readonly Line[]): number {
-  for (const digits of [8, 13, 18]) if (new Set(lines.map((line) => line.id.slice(0, digits))).size === lines.length) return digits;
+  for (const digits of [8, 13, 18])
+    if (new Set(lines.map((line) => line.id.slice(0, digits))).size === lines.length) return digits;
   return 36;
 }
 

@@ -23,8 +23,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("result")
     .description(
-      "Print what tasks came back with: their standard output and error on these very streams, and the exit code of the " +
-        "task as this one's. Of several, the first that is not 0 counts.",
+      "Print what tasks came back with: their standard output and error on these very streams, and the exit code of " +
+        "the task as this one's. Of several, the first that is not 0 counts.",
     )
     .argument("[ids...]", "task ids, beginnings of ids, or last")
     .option("--group <name>", "all tasks of this group")
@@ -45,7 +45,7 @@ async function showResults(cli: Cli, ids: string[], options: ResultOptions): Pro
   try {
     desk.client.adoptWaiting();
     const targets = await findTargets(desk, ids, options.group);
-    const show = cli.printer.mode === "json" ? new JsonResults(cli) : new PlainResults(cli);
+    const show = cli.printer.mode === "json" ? new JsonResults() : new PlainResults(cli);
     const receipts = new Receipts(desk);
     const wait = options.wait === true || options.timeout !== undefined;
     const timeout = options.timeout === undefined ? {} : { timeout_ms: options.timeout * 1000 };
@@ -88,7 +88,10 @@ class PlainResults {
     await writeFully(1, bytesOf(result.stdout));
     await writeFully(2, bytesOf(result.stderr));
     if (!isWhole(result)) this.cli.printer.note(`only the end of the output of ${id}; all of it: gc logs ${id}`);
-    if (!pinned) this.cli.printer.note(`${id} was not submitted here; that ${target.endpoint} is its endpoint is the relay's word`);
+    if (!pinned)
+      this.cli.printer.note(
+        `${id} was not submitted here; that ${target.endpoint} is its endpoint is the relay's word`,
+      );
     const { outcome } = result;
     if (outcome.reason !== undefined && outcome.class !== "ok") this.cli.printer.warn(outcome.reason);
     this.exit_code ||= outcome.exit_code;
@@ -101,8 +104,6 @@ class PlainResults {
 class JsonResults {
   exit_code = 0;
   private begun = false;
-
-  constructor(_cli: Cli) {}
 
   async one({ target, index, from, result, pinned }: EndedTask): Promise<void> {
     if (result === undefined) return;

@@ -2,8 +2,9 @@
 import type { Command } from "commander";
 import { GcError } from "../core/errors.ts";
 import type { TaskSpec } from "../core/schema/task.ts";
-import { type Fate, randomUuid } from "../core/submit/client.ts";
-import { type EnvelopeId, formatUuid, type GroupId, taskId } from "../core/task/id.ts";
+import type { Fate } from "../core/submit/client.ts";
+import { newUuid } from "../core/submit/composer.ts";
+import { type EnvelopeId, type GroupId, taskId } from "../core/task/id.ts";
 import { fromWireError } from "../core/wire/link.ts";
 import type { Cli } from "./cli.ts";
 import { collect } from "./collect.ts";
@@ -22,8 +23,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("retry")
     .description(
-      "Submit ended tasks again and print their new ids. Of a group, those that did not succeed; of ids, those named. " +
-        "Commands are kept for 14 days on the machine they were submitted from.",
+      "Submit ended tasks again and print their new ids. Of a group, those that did not succeed; of ids, those " +
+        "named. Commands are kept for 14 days on the machine they were submitted from.",
     )
     .argument("[ids...]", "task ids, beginnings of ids, or last")
     .option("--group <name>", "the failed tasks of this group")
@@ -45,13 +46,14 @@ async function retry(cli: Cli, ids: string[], options: RetryOptions): Promise<nu
     const targets = await findTargets(desk, ids, options.group);
     const failedOnly = options.failed === true || (options.group !== undefined && options.all !== true);
     const chosen = await choose(desk, targets, failedOnly);
-    const group = formatUuid(randomUuid(cli.host.random.bytes(16))) as GroupId;
+    const group = newUuid(cli.host.random);
     const made: { id: string; was: string }[] = [];
     for (const [target, indices] of chosen) made.push(...(await again(desk, target, indices, group)));
     cli.printer.document("gc/retried/v1", { group, tasks: made }, () => "");
     if (cli.printer.mode !== "json") await writeFully(1, Buffer.from(made.map(({ id }) => `${id}\n`).join("")));
     if (made.length === 0) cli.printer.note("nothing to submit again: all of them succeeded");
-    else if (made.length > 1) cli.printer.note(`${made.length} tasks in the group ${group}; next: gc wait --group ${group}`);
+    else if (made.length > 1)
+      cli.printer.note(`${made.length} tasks in the group ${group}; next: gc wait --group ${group}`);
     return 0;
   } finally {
     desk.close();

@@ -2,17 +2,17 @@
 import type { Command } from "commander";
 import type { Cli } from "./cli.ts";
 import { addExamples } from "./examples.ts";
-import { addTaskOptions } from "./task_options.ts";
 import { type RunOptions, runOne } from "./run_one.ts";
+import { addTaskOptions } from "./task_options.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("run")
     .description(
-      "Run a command on an endpoint and stay with it: standard input, output and error go back and forth, and its exit " +
-        "code becomes this one's (124 out of time, 125 gc failed first, 126 cannot execute, 127 not found, 128+N " +
-        "signal). Ctrl-C interrupts it, a second one cancels it, a third one leaves it alone. Without an endpoint it " +
-        "runs on this machine.",
+      "Run a command on an endpoint and stay with it: standard input, output and error go back and forth, and its " +
+        "exit code becomes this one's (124 out of time, 125 gc failed first, 126 cannot execute, 127 not found, " +
+        "128+N signal). Ctrl-C interrupts it, a second one cancels it, a third one leaves it alone. Without an " +
+        "endpoint it runs on this machine.",
     )
     .argument("<command...>", "the program and its arguments, after --")
     .passThroughOptions();
@@ -28,7 +28,7 @@ export function describe(parent: Command, cli: Cli): void {
     });
   addExamples(command, [
     ["gc run -- hostname", "on this machine"],
-    ["gc run -e lab -- python sim.py --seed 7", "on the endpoint \"lab\""],
+    ["gc run -e lab -- python sim.py --seed 7", 'on the endpoint "lab"'],
     ["gc run -e lab --shell 'ls | wc -l'", "a line of shell"],
     ["gc run -e lab --walltime 15m --cores 4 -- ./solve", "with limits"],
     ["tar c data | gc run -e lab -- tar x -C /scratch", "with input"],

@@ -1,6 +1,6 @@
 /**
- * One task with its streams, signals and exit code tied to this process. The shortest way is the usual one: hand it over
- * and watch; if its result is there before anybody asked for output, the output comes out of the result.
+ * One task with its streams, signals and exit code tied to this process. The shortest way is the usual one: hand it
+ * over and watch; if its result is there before anybody asked for output, the output comes out of the result.
  */
 import { GcError } from "../core/errors.ts";
 import type { Result } from "../core/schema/result.ts";
@@ -11,13 +11,13 @@ import type { FoundEndpoint } from "../core/submit/endpoint_lookup.ts";
 import type { StreamName } from "../core/submit/follow.ts";
 import type { EnvelopeId, PrincipalId, TaskId } from "../core/task/id.ts";
 import { fromWireError } from "../core/wire/link.ts";
-import { ReaderGone } from "./output.ts";
-import { batchOf, type SubmitWish } from "./task_batch.ts";
-import { TaskDesk } from "./task_desk.ts";
 import type { Cli } from "./cli.ts";
+import { ReaderGone } from "./output.ts";
 import { Interrupts } from "./run_signals.ts";
 import { writeFully } from "./streams.ts";
-import { takeInput, type TaskInput } from "./task_input.ts";
+import { batchOf, type SubmitWish } from "./task_batch.ts";
+import { TaskDesk } from "./task_desk.ts";
+import { type TaskInput, takeInput } from "./task_input.ts";
 import { openTerminal, type RawTerminal } from "./terminal.ts";
 
 interface AttachWish extends SubmitWish {
@@ -134,12 +134,20 @@ class AttachedRun {
     const { client } = this.desk;
     const json = this.cli.printer.mode === "json";
     const read = this.input.read ?? undefined;
-    const filtered = read === undefined || this.terminal === undefined ? read : this.terminal.filter(read, () => this.goAway(0));
+    const filtered =
+      read === undefined || this.terminal === undefined ? read : this.terminal.filter(read, () => this.goAway(0));
     const ends = {
-      write: (stream: StreamName, bytes: Uint8Array) => (json ? Promise.resolve() : writeFully(stream === "stdout" ? 1 : 2, bytes)),
+      write: (stream: StreamName, bytes: Uint8Array) =>
+        json ? Promise.resolve() : writeFully(stream === "stdout" ? 1 : 2, bytes),
       ...(filtered === undefined ? {} : { read: filtered }),
     };
-    const attachment = new Attachment(client, this.endpoint.record, this.id as string as TaskId, ends, this.cli.host.clock);
+    const attachment = new Attachment(
+      client,
+      this.endpoint.record,
+      this.id as string as TaskId,
+      ends,
+      this.cli.host.clock,
+    );
     attachment.onBroken.add((error) => void this.readerGone(error));
     attachment.startReading();
     this.terminal?.onResize((columns, rows) => attachment.resize(columns, rows));
@@ -186,7 +194,8 @@ class AttachedRun {
     const { outcome } = result;
     const told = outcome.class === "ok" || (outcome.class === "fail" && outcome.cause === "exit");
     if (!told && outcome.reason !== undefined) printer.warn(outcome.reason);
-    if (missing > 0) printer.warn(`${missing} bytes of the output could not be fetched; what there is: gc logs ${this.id}`);
+    if (missing > 0)
+      printer.warn(`${missing} bytes of the output could not be fetched; what there is: gc logs ${this.id}`);
   }
 
   /** What Ctrl-C and other signals do at each step. */
@@ -242,7 +251,9 @@ class AttachedRun {
       if (this.stored) return;
       const why = error instanceof GcError ? error : this.desk.away();
       const words = `${why.message}; the task ${this.id} waits in the outbox and is sent by the next gc command`;
-      this.leave(new GcError(why.kind, why.code, words, { hint: `gc submit --flush, or to drop it: gc cancel ${this.id}` }));
+      this.leave(
+        new GcError(why.kind, why.code, words, { hint: `gc submit --flush, or to drop it: gc cancel ${this.id}` }),
+      );
     }
   }
 

@@ -22,12 +22,12 @@ const valued: { readonly [name: string]: "endpoint" | "cwd" | "label" | "context
   "--context": "context",
 };
 
-const flags: { readonly [name: string]: (options: FastRun["options"]) => void } = {
-  "--shell": (options) => void (options.shell = true),
-  "-n": (options) => void (options.input = false),
-  "--no-input": (options) => void (options.input = false),
-  "-q": (options) => void (options.quiet = true),
-  "--quiet": (options) => void (options.quiet = true),
+const flags: { readonly [name: string]: FastRun["options"] } = {
+  "--shell": { shell: true },
+  "-n": { input: false },
+  "--no-input": { input: false },
+  "-q": { quiet: true },
+  "--quiet": { quiet: true },
 };
 
 /** Reads `run … -- COMMAND`; undefined when it is to go the long way. */
@@ -40,7 +40,7 @@ export function readFastRun(words: readonly string[]): FastRun | undefined {
     const flag = Object.hasOwn(flags, word) ? flags[word] : undefined;
     const name = Object.hasOwn(valued, word) ? valued[word] : undefined;
     const value = words[at + 1];
-    if (flag !== undefined) flag(options);
+    if (flag !== undefined) Object.assign(options, flag);
     else if (name !== undefined && value !== undefined && value !== "" && !value.startsWith("-")) {
       options[name] = value;
       at += 1;

@@ -1,6 +1,6 @@
 /**
- * Signals to an attached run (ecosystem.md §1.5). Ctrl-C: the first interrupts the task, the second cancels it, the third
- * leaves it alone. TERM cancels. HUP, the end of an ssh session, leaves it running, and so does Ctrl-\.
+ * Signals to an attached run (ecosystem.md §1.5). Ctrl-C: the first interrupts the task, the second cancels it, the
+ * third leaves it alone. TERM cancels. HUP, the end of an ssh session, leaves it running, and so does Ctrl-\.
  */
 import type { Cli } from "./cli.ts";
 

@@ -23,7 +23,8 @@ export async function standings(
   const ask = async ({ record, tids }: { record: KeyRecord; tids: string[] }): Promise<void> => {
     await desk.client.prepare(record);
     const answer = await desk.client.ask(record, { t: "ask_tasks", tids }, wait_ms);
-    if (typeof answer === "object" && answer.t === "answer_tasks") for (const each of answer.tasks) known.set(each.tid, each);
+    if (typeof answer === "object" && answer.t === "answer_tasks")
+      for (const each of answer.tasks) known.set(each.tid, each);
   };
   await Promise.all([...byEndpoint.values()].map(ask));
   return known;

@@ -15,9 +15,9 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("submit")
     .description(
-      "Hand tasks over to an endpoint and print their ids. When an id is printed, the task is on stable storage: it ends " +
-        "in exactly one final state with at most one result. When the relay is away the task waits in the outbox (exit " +
-        "code 75). With --file every line is a task: an array of words, an object, or a string of shell.",
+      "Hand tasks over to an endpoint and print their ids. When an id is printed, the task is on stable storage: it " +
+        "ends in exactly one final state with at most one result. When the relay is away the task waits in the " +
+        "outbox (exit code 75). With --file every line is a task: an array of words, an object, or a string of shell.",
     )
     .argument("[command...]", "the program and its arguments, after --")
     .passThroughOptions();

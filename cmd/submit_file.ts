@@ -1,13 +1,14 @@
 /**
- * Many tasks from a file or a pipe, in batches that share one group. Ids are printed as soon as their batch is on stable
- * storage at the relay; only a few batches are under way at a time, so a million lines need little memory.
+ * Many tasks from a file or a pipe, in batches that share one group. Ids are printed as soon as their batch is on
+ * stable storage at the relay; only a few batches are under way at a time, so a million lines need little memory.
  */
 import { GcError } from "../core/errors.ts";
 import { windowEnvelopes } from "../core/limits.ts";
 import type { KeyRecord } from "../core/schema/envelope.ts";
 import type { TaskSpec } from "../core/schema/task.ts";
-import { type Batch, type Client, type Fate, randomUuid } from "../core/submit/client.ts";
-import { type EnvelopeId, formatUuid, type GroupId, taskId } from "../core/task/id.ts";
+import type { Client, Fate } from "../core/submit/client.ts";
+import { type Batch, newUuid } from "../core/submit/composer.ts";
+import { type EnvelopeId, type GroupId, taskId } from "../core/task/id.ts";
 import { fromWireError } from "../core/wire/link.ts";
 import type { Cli } from "./cli.ts";
 import { writeFully } from "./streams.ts";
@@ -32,7 +33,7 @@ export async function submitFile(cli: Cli, base: TaskSpec, path: string, wish: S
     const { client } = desk;
     client.adoptWaiting();
     const facts = batchFacts(desk, endpoint, wish);
-    facts.group ??= formatUuid(randomUuid(cli.host.random.bytes(16))) as GroupId;
+    facts.group ??= newUuid(cli.host.random);
     const printer = new IdPrinter(cli, facts.group);
     let away: GcError | undefined;
     const underWay: Sent[] = [];
@@ -58,7 +59,8 @@ export async function submitFile(cli: Cli, base: TaskSpec, path: string, wish: S
     // What was handed over before a bad line is handed over: its ids are printed in any case.
     while (underWay.length > 0) await settle();
     if (broken !== undefined) {
-      if (printer.count > 0) cli.printer.warn(`${printer.count} tasks before that were submitted, in the group ${facts.group}`);
+      if (printer.count > 0)
+        cli.printer.warn(`${printer.count} tasks before that were submitted, in the group ${facts.group}`);
       throw broken;
     }
     if (away === undefined && printer.count > 0 && desk.startsItself(endpoint)) await desk.seeOnline(endpoint);
@@ -112,7 +114,9 @@ class IdPrinter {
     printer.document("gc/submitted_many/v1", { group, stored: count, queued_here: waiting, envelopes }, () => "");
     if (waiting > 0) {
       const why = away?.message ?? "The relay is not reached";
-      printer.warn(`${why}\n  ${waiting} tasks wait in the outbox; the next gc command sends them, or: gc submit --flush`);
+      printer.warn(
+        `${why}\n  ${waiting} tasks wait in the outbox; the next gc command sends them, or: gc submit --flush`,
+      );
     }
     printer.note(`${count + waiting} tasks in the group ${group}; next: gc wait --group ${group}`);
   }

@@ -1,10 +1,11 @@
 /** One task handed over without waiting for it: its id on standard output once it is on stable storage at the relay. */
+
+import * as fs from "node:fs";
 import { GcError } from "../core/errors.ts";
+import { fileError } from "../core/host/files.ts";
 import type { Stdin, TaskSpec } from "../core/schema/task.ts";
 import type { Fate } from "../core/submit/client.ts";
 import { fromWireError } from "../core/wire/link.ts";
-import * as fs from "node:fs";
-import { fileError } from "../core/host/files.ts";
 import type { Cli } from "./cli.ts";
 import { batchOf, type SubmitWish } from "./task_batch.ts";
 import { TaskDesk } from "./task_desk.ts";

@@ -1,6 +1,6 @@
 /** From what a person asked for to a batch of tasks for an endpoint, with the group it belongs to. */
 import type { TaskSpec } from "../core/schema/task.ts";
-import type { Batch } from "../core/submit/client.ts";
+import type { Batch } from "../core/submit/composer.ts";
 import type { FoundEndpoint } from "../core/submit/endpoint_lookup.ts";
 import { type GroupId, hashUuid, isId, type PrincipalId } from "../core/task/id.ts";
 import type { TaskDesk } from "./task_desk.ts";
@@ -11,7 +11,8 @@ export interface SubmitWish {
   priority?: number;
 }
 
-/** The id of a group: what was typed when that is an id, else made of the name, so that the same name is the same group. */
+/** The id of a group: what was typed when that is an id, else made of the name, so that the same name is the same
+ * group. */
 export function groupOf(user: PrincipalId, said: string): GroupId {
   const lower = said.toLowerCase();
   return (isId(lower) ? lower : hashUuid("gc-group-v1", user, "\0", said)) as GroupId;

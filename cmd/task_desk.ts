@@ -1,6 +1,6 @@
 /**
- * What every command about tasks begins with: a client of the relay that the context names, the outbox, and the endpoint
- * that the person means. When the relay is this home folder's own and does not run, it is started.
+ * What every command about tasks begins with: a client of the relay that the context names, the outbox, and the
+ * endpoint that the person means. When the relay is this home folder's own and does not run, it is started.
  */
 import { localContext } from "../core/config/context.ts";
 import { GcError, messageOf } from "../core/errors.ts";
@@ -10,7 +10,8 @@ import { type FoundEndpoint, lookupEndpoint } from "../core/submit/endpoint_look
 import { type OpenClient, openClient } from "../core/submit/open_client.ts";
 import type { Cli } from "./cli.ts";
 
-/** Seconds that a command gives a relay to come up before it says that it is away, unless GC_RELAY_WAIT says otherwise. */
+/** Seconds that a command gives a relay to come up before it says that it is away, unless GC_RELAY_WAIT says
+ * otherwise. */
 const patience_s = 10;
 
 export class TaskDesk {
@@ -45,7 +46,9 @@ export class TaskDesk {
   async endpoint(said: string | undefined): Promise<FoundEndpoint> {
     const name = said ?? (this.cli.env.GC_ENDPOINT || undefined);
     if (name === undefined && !this.isLocal) {
-      throw new GcError("usage", "endpoint.not_named", "Name the endpoint that is to run it", { hint: "gc endpoint list" });
+      throw new GcError("usage", "endpoint.not_named", "Name the endpoint that is to run it", {
+        hint: "gc endpoint list",
+      });
     }
     if (name === undefined) return ensureDefaultConfigured(this.cli.home, this.cli.host);
     const { home } = this.cli;
@@ -97,8 +100,8 @@ export class TaskDesk {
   }
 
   /**
-   * What became of an envelope that was handed over: its fate, or why the relay is away when it stays away; the envelope
-   * then waits in the outbox.
+   * What became of an envelope that was handed over: its fate, or why the relay is away when it stays away; the
+   * envelope then waits in the outbox.
    */
   async settled(fate: Promise<Fate>): Promise<Fate | GcError> {
     for (;;) {

@@ -1,4 +1,5 @@
-/** Where the input of an attached task comes from, and how it travels: with the task when it is short, else as a stream. */
+/** Where the input of an attached task comes from, and how it travels: with the task when it is short, else as a
+ * stream. */
 import * as fs from "node:fs";
 import { fileError } from "../core/host/files.ts";
 import type { Stdin } from "../core/schema/task.ts";
@@ -10,7 +11,8 @@ export interface TaskInput {
   read?(): Promise<Uint8Array | undefined>;
 }
 
-/** Input up to this size that has come to its end when the task is made travels inside it: no exchange is needed then. */
+/** Input up to this size that has come to its end when the task is made travels inside it: no exchange is needed
+ * then. */
 const inlineBytesMax = 64 * 1024;
 /** How long a pipe is waited for, to see whether it is short. */
 const shortWait_ms = 2;

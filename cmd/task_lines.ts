@@ -3,9 +3,9 @@
  * Lines are read as they come and checked before anything of their batch is sent.
  */
 import * as fs from "node:fs";
+import { nearest } from "../core/config/nearest.ts";
 import { GcError, messageOf } from "../core/errors.ts";
 import { fileError } from "../core/host/files.ts";
-import { nearest } from "../core/config/nearest.ts";
 import { bodyBytesMax, tasksPerEnvelopeMax } from "../core/limits.ts";
 import { type TaskSpec, taskSpecSchema } from "../core/schema/task.ts";
 import { problems } from "../core/schema/validate.ts";
@@ -60,7 +60,8 @@ export function taskOf(line: string, number: number): TaskSpec {
   if ((task.argv === undefined) === (task.script === undefined)) {
     throw wrong(number, 'it needs either "argv" or "script"');
   }
-  if (task.stdin?.kind === "stream") throw wrong(number, "its input cannot be a stream, because nobody will be attached");
+  if (task.stdin?.kind === "stream")
+    throw wrong(number, "its input cannot be a stream, because nobody will be attached");
   return task;
 }
 
@@ -89,7 +90,8 @@ async function* lines(path: string): AsyncGenerator<string> {
   for (let piece = await readSome(fd); piece !== undefined; piece = await readSome(fd)) {
     const parts = (rest + decoder.decode(piece, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
-    if (rest.length > batchBytesMax) throw new GcError("data", "task.too_large", "A line is longer than any task may be");
+    if (rest.length > batchBytesMax)
+      throw new GcError("data", "task.too_large", "A line is longer than any task may be");
     yield* parts;
   }
   rest += decoder.decode();

@@ -1,4 +1,5 @@
-/** From options and words to the task they mean. Knows nothing of the command line's parser, so the fast path can use it. */
+/** From options and words to the task they mean. Knows nothing of the command line's parser, so the fast path can use
+ * it. */
 import { resolve } from "node:path";
 import { GcError } from "../core/errors.ts";
 import type { TaskSpec } from "../core/schema/task.ts";

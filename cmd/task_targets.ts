@@ -15,8 +15,8 @@ import {
   type GroupId,
   indexOf,
   isId,
-  parseIdPrefix,
   type PrincipalId,
+  parseIdPrefix,
   type TaskId,
   taskId,
 } from "../core/task/id.ts";
@@ -98,13 +98,20 @@ async function named(desk: TaskDesk, word: string): Promise<Target[]> {
 function theOnly(word: string, prefix: string, fit: readonly Target[]): Target {
   const tids = fit.flatMap((target) => {
     const all = target.count > 3 && prefix.length <= 28 ? [0, 1, 2] : indicesOf(target);
-    return all.map((index) => ({ target, index, tid: taskId(target.id, index) })).filter(({ tid }) => tid.startsWith(prefix));
+    return all
+      .map((index) => ({ target, index, tid: taskId(target.id, index) }))
+      .filter(({ tid }) => tid.startsWith(prefix));
   });
   const [first] = tids;
   if (first === undefined) throw unknown(word);
   if (tids.length === 1) return { ...first.target, indices: [first.index] };
-  const list = tids.slice(0, 3).map(({ tid }) => tid).join(", ");
-  throw new GcError("data", "task.ambiguous", `"${word}" is the beginning of several task ids: ${list}, …`, { hint: "gc ps" });
+  const list = tids
+    .slice(0, 3)
+    .map(({ tid }) => tid)
+    .join(", ");
+  throw new GcError("data", "task.ambiguous", `"${word}" is the beginning of several task ids: ${list}, …`, {
+    hint: "gc ps",
+  });
 }
 
 async function lastOne(desk: TaskDesk): Promise<Target> {
@@ -123,7 +130,16 @@ async function byEnvelope(desk: TaskDesk, id: EnvelopeId): Promise<Target | unde
   if (kept !== undefined) {
     const { endpoint, count, group } = entryOf(kept.head);
     const { head, where, refused } = kept;
-    return { id, indices: undefined, count, endpoint, group, head, where, ...(refused === undefined ? {} : { refused }) };
+    return {
+      id,
+      indices: undefined,
+      count,
+      endpoint,
+      group,
+      head,
+      where,
+      ...(refused === undefined ? {} : { refused }),
+    };
   }
   const [row] = await pages(desk, { envelopes: [id] }, 1);
   return row === undefined ? undefined : fromRow(row);
@@ -139,7 +155,16 @@ async function groupRows(desk: TaskDesk, group: GroupId): Promise<Target[]> {
   const found = new Map<string, Target>();
   for (const { head, where, refused } of desk.outbox.list(Number.POSITIVE_INFINITY, group)) {
     const { id, endpoint, count } = entryOf(head);
-    found.set(id, { id, indices: undefined, count, endpoint, group, head, where, ...(refused === undefined ? {} : { refused }) });
+    found.set(id, {
+      id,
+      indices: undefined,
+      count,
+      endpoint,
+      group,
+      head,
+      where,
+      ...(refused === undefined ? {} : { refused }),
+    });
   }
   const rows = await pages(desk, { group }, Number.POSITIVE_INFINITY);
   for (const row of rows) found.set(row.id, { ...fromRow(row), ...found.get(row.id), row });

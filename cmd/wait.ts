@@ -23,7 +23,9 @@ type Counts = { [name in ResultClass]?: number };
 export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("wait")
-    .description("Wait until tasks have ended. Exit code 0 when all of them succeeded, 1 when not, 124 when time ran out.")
+    .description(
+      "Wait until tasks have ended. Exit code 0 when all of them succeeded, 1 when not, 124 when time ran out.",
+    )
     .argument("[ids...]", "task ids, beginnings of ids, or last")
     .option("--group <name>", "all tasks of this group")
     .option("--timeout <time>", "wait at most this long", duration_s)
@@ -74,7 +76,12 @@ async function ask(desk: TaskDesk, targets: readonly Target[], total: number, ti
   for (;;) {
     const counts: Counts = {};
     let ended = 0;
-    for (const row of (await rowsOf(desk, targets.map((target) => target.id))).values()) {
+    for (const row of (
+      await rowsOf(
+        desk,
+        targets.map((target) => target.id),
+      )
+    ).values()) {
       if (row.state === "expired") {
         throw new GcError("unavailable", "task.expired", `No endpoint took the tasks of ${row.id} before they expired`);
       }
@@ -91,5 +98,7 @@ async function ask(desk: TaskDesk, targets: readonly Target[], total: number, ti
 
 /** `3 ok, 1 fail`. */
 export function words(counts: { [name: string]: number }): string {
-  return Object.entries(counts).map(([name, count]) => `${count} ${name}`).join(", ");
+  return Object.entries(counts)
+    .map(([name, count]) => `${count} ${name}`)
+    .join(", ");
 }

@@ -6,10 +6,10 @@ import { taskId } from "../core/task/id.ts";
 import type { Cli } from "./cli.ts";
 import { collect } from "./collect.ts";
 import { addExamples } from "./examples.ts";
+import { age } from "./ps.ts";
 import { TaskDesk } from "./task_desk.ts";
 import { endpointOf, findTargets, indicesOf, rowsOf, type Target } from "./task_targets.ts";
 import { visibleText } from "./visible.ts";
-import { age } from "./ps.ts";
 
 /** An answer: where the task is, why, and what to type next. */
 interface Answer {
@@ -87,7 +87,8 @@ async function find(desk: TaskDesk, target: Target, index: number, id: string): 
 }
 
 function missing(target: Target, id: string): Found {
-  if (target.where === "outbox") return { state: "sending", reason: "It is on its way to the relay", hint: `gc why ${id}` };
+  if (target.where === "outbox")
+    return { state: "sending", reason: "It is on its way to the relay", hint: `gc why ${id}` };
   const reason = "The relay does not know it any more: it was fetched more than a day ago, or is older than 14 days";
   return { state: "gone", reason, hint: `gc retry ${id}` };
 }
@@ -98,7 +99,9 @@ async function result(desk: TaskDesk, target: Target, index: number): Promise<Fo
     if (ended === undefined) return;
     const { outcome, host, attempt } = ended;
     found = { state: outcome.class, reason: outcome.reason ?? sentence(outcome), outcome, host, attempt };
-    if (outcome.class !== "ok") found.hint = outcome.cause === "exit" ? `gc result ${taskId(target.id, index)}` : `gc retry ${taskId(target.id, index)}`;
+    if (outcome.class !== "ok")
+      found.hint =
+        outcome.cause === "exit" ? `gc result ${taskId(target.id, index)}` : `gc retry ${taskId(target.id, index)}`;
   });
   return found;
 }
@@ -115,11 +118,19 @@ async function queued(desk: TaskDesk, target: Target, row: EnvelopeRow): Promise
   const name = endpoint?.name ?? target.head?.endpoint_name ?? target.endpoint;
   const now_ms = desk.cli.host.clock.now();
   if (endpoint === undefined || !endpoint.online) {
-    const seen = endpoint === undefined ? "has never been connected" : `is not connected (last seen ${age(now_ms - endpoint.seen_ms)} ago)`;
-    return { state: "queued", reason: `Its endpoint "${name}" ${seen}; the relay keeps it`, hint: `gc endpoint start ${name}` };
+    const seen =
+      endpoint === undefined
+        ? "has never been connected"
+        : `is not connected (last seen ${age(now_ms - endpoint.seen_ms)} ago)`;
+    return {
+      state: "queued",
+      reason: `Its endpoint "${name}" ${seen}; the relay keeps it`,
+      hint: `gc endpoint start ${name}`,
+    };
   }
-  const waits = `It has waited ${age(now_ms - row.created_ms)} at the relay; its endpoint "${name}" takes ${endpoint.queued} envelopes in turn`;
-  return { state: "queued", reason: waits, hint: `gc endpoint status ${name}` };
+  const waited = `It has waited ${age(now_ms - row.created_ms)} at the relay`;
+  const reason = `${waited}; its endpoint "${name}" is connected and has ${endpoint.queued} envelopes to take`;
+  return { state: "queued", reason, hint: `gc endpoint status ${name}` };
 }
 
 async function held(desk: TaskDesk, target: Target, id: string): Promise<Found> {

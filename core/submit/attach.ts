@@ -61,7 +61,8 @@ export class Attachment {
     client.onUp.add(this.onUp);
   }
 
-  /** Asks for output from where we are. Without it nothing is asked, and a short task's output comes with its result. */
+  /** Asks for output from where we are. Without it nothing is asked, and a short task's output comes with its
+   * result. */
   startFollowing(): void {
     if (this.following || this.stopped) return;
     this.following = true;
@@ -140,7 +141,10 @@ export class Attachment {
       const gap = result[name].total - result[name].kept - this.follow.passed(name);
       if (gap > 0) missing += gap;
       const rest = bytesOf(result[name]);
-      this.write(name, gap > 0 ? rest : rest.subarray(rest.byteLength - (result[name].total - this.follow.passed(name))));
+      this.write(
+        name,
+        gap > 0 ? rest : rest.subarray(rest.byteLength - (result[name].total - this.follow.passed(name))),
+      );
     }
     await this.written();
     return { missing };

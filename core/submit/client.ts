@@ -4,21 +4,18 @@
  * connection: what was handed over is sent when the relay is back, and a watch goes on where it was.
  */
 import type { Identity } from "../access/principal.ts";
-import { composeCancel, composeLive, composeReceipt, composeTasks } from "../envelope/compose.ts";
-import { digestOf } from "../envelope/envelope.ts";
-import { Opener, Sealer } from "../envelope/sealer.ts";
+import { Opener, type Sealer } from "../envelope/sealer.ts";
 import { GcError } from "../errors.ts";
 import type { Host } from "../host/host.ts";
-import { runInTurns, type Turns } from "../host/turn.ts";
-import { timeToLive_ms } from "../limits.ts";
+import { runInTurns, soon, type Turns } from "../host/turn.ts";
 import type { KeyRecord } from "../schema/envelope.ts";
 import type { ParcelHead } from "../schema/outbox.ts";
 import type { EndpointRow, Envelopes, List } from "../schema/relay_message.ts";
 import type { WireError } from "../schema/session_message.ts";
-import type { TaskSpec } from "../schema/task.ts";
-import { type EnvelopeId, formatUuid, type GroupId, type PrincipalId } from "../task/id.ts";
+import type { EnvelopeId, PrincipalId } from "../task/id.ts";
 import type { Frameable } from "../wire/codec.ts";
 import { fromWireError, type KeptLink, type Link, type LinkEvents } from "../wire/link.ts";
+import { type Batch, Composer } from "./composer.ts";
 import { Deliveries } from "./deliveries.ts";
 import type {
   ClientEffect,
@@ -36,7 +33,7 @@ import { Inbox } from "./inbox.ts";
 import { type Heard, Intake } from "./intake.ts";
 import type { FromUserLive } from "./live.ts";
 import type { ParcelStore } from "./outbox.ts";
-import { entryOf, type Parcel, titleOf } from "./parcel.ts";
+import { entryOf } from "./parcel.ts";
 import { SubmitState } from "./state.ts";
 
 export interface ClientParts {
@@ -49,18 +46,8 @@ export interface ClientParts {
   connect(events: LinkEvents): KeptLink;
   /** Agreed on before; a simulation, which cannot wait for promises, brings them. */
   readonly keys?: { readonly sealer: Sealer; readonly opener: Opener };
-  /** Schedules a turn; `setImmediate` unless a simulation says otherwise. */
+  /** Schedules a turn; `soon` of turn.ts unless a simulation says otherwise. */
   soon?(turn: () => void): void;
-}
-
-/** A batch of 1–10,000 tasks for one endpoint. Task `i` is `{...base, ...tasks[i]}`. */
-export interface Batch {
-  base: TaskSpec;
-  tasks: TaskSpec[];
-  group?: GroupId;
-  group_name?: string;
-  endpoint_name?: string;
-  priority?: number;
 }
 
 /** What became of an envelope that was handed over, as far as is known. */
@@ -70,7 +57,7 @@ export class Client {
   readonly identity: Identity;
   private readonly host: Host;
   private readonly parts: ClientParts;
-  private readonly sealer: Sealer;
+  private readonly composer: Composer;
   private readonly intake: Intake;
   private readonly inbox: Inbox;
   private readonly state = new SubmitState();
@@ -98,15 +85,21 @@ export class Client {
     this.parts = parts;
     this.identity = parts.identity;
     this.host = parts.host;
-    this.sealer = parts.keys?.sealer ?? new Sealer(parts.host.random);
+    this.composer = new Composer(parts.identity, parts.host, parts.context, parts.keys?.sealer);
     this.intake = new Intake(parts.identity, parts.keys?.opener ?? new Opener(parts.identity), parts.host.log);
     const part = {
-      decide: (event: ClientEvent, out: { records: ClientRecord[]; effects: ClientEffect[] }) => this.state.decide(event, out),
+      decide: (event: ClientEvent, out: { records: ClientRecord[]; effects: ClientEffect[] }) =>
+        this.state.decide(event, out),
       keep: (records: readonly ClientRecord[]) => this.keep(records),
       perform: (effects: readonly ClientEffect[]) => this.perform(effects),
     };
-    this.turns = runInTurns(part, parts.soon ?? setImmediate, (error) => this.fail(error));
-    this.inbox = new Inbox(this.intake, (event) => this.turns.push(event), (heard) => this.heard(heard), this.host);
+    this.turns = runInTurns(part, parts.soon ?? soon, (error) => this.fail(error));
+    this.inbox = new Inbox(
+      this.intake,
+      (event) => this.turns.push(event),
+      (heard) => this.heard(heard),
+      this.host,
+    );
     this.kept = parts.connect({
       up: (link) => this.linkUp(link),
       messages: (link, messages) => this.inbox.take(link, messages),
@@ -128,7 +121,7 @@ export class Client {
   /** Makes an endpoint's key ready for sealing. To be awaited before `submit`, `ask` and `say`. */
   prepare(to: KeyRecord): Promise<void> {
     this.intake.know(to);
-    return this.sealer.prepare(to);
+    return this.composer.prepare(to);
   }
 
   /** Takes up what earlier processes left in the outbox for this relay; returns what that is. */
@@ -156,7 +149,7 @@ export class Client {
    */
   submit(to: KeyRecord, batch: Batch, fate?: (fate: Fate) => void): ParcelHead {
     if (this.broken !== undefined) throw this.broken;
-    const parcel = this.pack(to, batch);
+    const parcel = this.composer.parcel(to, batch);
     const id = parcel.head.id as EnvelopeId;
     this.unsent.set(id, parcel.envelope);
     if (fate !== undefined) this.fates.set(id, fate);
@@ -227,8 +220,8 @@ export class Client {
   /** Says something to a connected endpoint, which may get lost; `to` must be prepared. False when there is no link. */
   say(to: KeyRecord, messages: FromUserLive[]): boolean {
     const link = this.kept.link();
-    if (link === undefined || !this.sealer.ready(to)) return false;
-    link.send([this.liveMessage(link, to, messages)]);
+    if (link === undefined || !this.composer.ready(to)) return false;
+    link.send([this.composer.live(link.session, to, messages)]);
     return true;
   }
 
@@ -247,41 +240,6 @@ export class Client {
     this.stopAlarm?.();
     for (const deliveries of this.watches.values()) deliveries.stop();
     this.kept.stop();
-  }
-
-  private pack(to: KeyRecord, batch: Batch): Parcel {
-    const { random } = this.host;
-    const created_ms = this.now();
-    const expires_ms = created_ms + timeToLive_ms;
-    const group = batch.group ?? (formatUuid(randomUuid(random.bytes(16))) as GroupId);
-    const { base, tasks } = batch;
-    const envelope = composeTasks(this.identity, to, this.sealer, {
-      nonce: Buffer.from(random.bytes(16)).toString("hex"),
-      group,
-      priority: batch.priority ?? 0,
-      created_ms,
-      expires_ms,
-      on_lost: base.on_lost ?? "rerun",
-      base,
-      tasks,
-    });
-    const head: ParcelHead = {
-      t: "parcel",
-      v: 1,
-      id: envelope.header.id,
-      endpoint: to,
-      context: this.parts.context,
-      group,
-      count: tasks.length,
-      digest: digestOf(envelope.bytes),
-      created_ms,
-      expires_ms,
-      size: envelope.bytes.byteLength,
-      title: titleOf({ ...base, ...tasks[0] }),
-      ...(batch.endpoint_name === undefined ? {} : { endpoint_name: batch.endpoint_name }),
-      ...(batch.group_name === undefined ? {} : { group_name: batch.group_name }),
-    };
-    return { head, envelope: envelope.bytes, base, tasks };
   }
 
   private post(event: (ticket: number) => ClientEvent): Promise<void> {
@@ -347,26 +305,15 @@ export class Client {
         return { t: "submit", rid: effect.rid, bytes: bytes.filter((each) => each !== undefined) } as Frameable;
       }
       case "receipt":
-      case "cancel": {
-        const said = { id: formatUuid(randomUuid(this.host.random.bytes(16))), re: effect.id, created_ms: this.now() };
-        const compose = effect.kind === "receipt" ? composeReceipt : composeCancel;
-        const envelope = compose(this.identity, effect.to, { ...said, indices: effect.indices });
-        return { t: "post", rid: effect.rid, bytes: [envelope.bytes] } as Frameable;
-      }
+      case "cancel":
+        return this.composer.post(effect.rid, effect.kind, effect.id, effect.to, effect.indices);
       case "live": {
         const record = this.intake.record(effect.to);
-        return record === undefined ? undefined : this.liveMessage(link, record, [effect.ask]);
+        return record === undefined ? undefined : this.composer.live(link.session, record, [effect.ask]);
       }
       default:
         return undefined;
     }
-  }
-
-  private liveMessage(link: Link, to: KeyRecord, messages: FromUserLive[]): Frameable {
-    const id = formatUuid(randomUuid(this.host.random.bytes(16)));
-    const said = { id, session: link.session, created_ms: this.now(), messages: messages as Frameable[] };
-    const envelope = composeLive(this.identity, to, this.sealer, said);
-    return { t: "live", to: to.id, session: link.session, bytes: [envelope.bytes] } as Frameable;
   }
 
   private tell(news: ClientEffect): void {
@@ -441,10 +388,3 @@ export class Client {
 
 /** A question without the number that `ask` gives it. */
 export type AskWithoutRid = LiveAsk extends infer A ? (A extends { rid: number } ? Omit<A, "rid"> : never) : never;
-
-/** Sixteen random bytes with the marks of a version 4 UUID. */
-export function randomUuid(bytes: Uint8Array): Uint8Array {
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  return bytes;
-}

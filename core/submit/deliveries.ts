@@ -1,6 +1,6 @@
 /**
- * Results on their way to a reader, as an async sequence. What is handed out next says that the one before was taken in,
- * so the relay sends no faster than the reader reads.
+ * Results on their way to a reader, as an async sequence. What is handed out next says that the one before was taken
+ * in, so the relay sends no faster than the reader reads.
  */
 import type { EnvelopeId } from "../task/id.ts";
 import type { FreshResults } from "./event.ts";

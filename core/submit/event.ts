@@ -4,11 +4,11 @@
  * Every event comes from inside: signatures are verified and bodies opened before it is made (`intake.ts`).
  */
 import type { ResultClass } from "../schema/envelope.ts";
-import type { FromEndpointLive, FromUserLive } from "./live.ts";
-import type { EndpointsAsk, EndpointsAnswer, Envelopes, List, Taken, Unwatch, Watch } from "../schema/relay_message.ts";
+import type { EndpointsAnswer, EndpointsAsk, Envelopes, List, Taken, Unwatch, Watch } from "../schema/relay_message.ts";
 import type { Result } from "../schema/result.ts";
 import type { WireError } from "../schema/session_message.ts";
 import type { EnvelopeId, GroupId, PrincipalId } from "../task/id.ts";
+import type { FromEndpointLive, FromUserLive } from "./live.ts";
 import type { Parcel } from "./parcel.ts";
 
 /** What is known of one task envelope without reading it. */
@@ -93,7 +93,8 @@ export type ClientRecord =
   | { kind: "refused"; id: EnvelopeId; error: WireError }
   | { kind: "withdrawn"; id: EnvelopeId };
 
-/** What is done once records are kept. `submit`, `receipt`, `cancel` and `live` are composed by whoever performs them. */
+/** What is done once records are kept. `submit`, `receipt`, `cancel` and `live` are composed by whoever performs
+ * them. */
 export type ClientEffect =
   | { kind: "submit"; rid: number; ids: EnvelopeId[] }
   | { kind: "receipt"; rid: number; id: EnvelopeId; to: PrincipalId; indices: number[] }

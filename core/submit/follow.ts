@@ -22,7 +22,8 @@ interface Stream {
 
 const begun = (): Stream => ({ passed: 0, written: 0, named: 0, ended: false });
 
-/** First pause before `follow` is repeated while nothing comes; it doubles. A `follow` may get lost, or come too early. */
+/** First pause before `follow` is repeated while nothing comes; it doubles. A `follow` may get lost, or come too
+ * early. */
 const againFirst_ms = 100;
 const againMax_ms = 10_000;
 

@@ -6,7 +6,8 @@ import { chunkBytesMax, followWindowBytes } from "../limits.ts";
 import type { Input as InputMessage } from "../schema/worker_message.ts";
 import type { TaskId } from "../task/id.ts";
 
-/** First pause before unacknowledged input is sent again; it doubles. Early input may come before the task has begun. */
+/** First pause before unacknowledged input is sent again; it doubles. Early input may come before the task has
+ * begun. */
 const againFirst_ms = 50;
 const againMax_ms = 5000;
 

@@ -1,7 +1,7 @@
 /**
  * What arrives, made trustworthy: envelopes are read, their signatures verified against the key their id pins, bodies
- * opened and compared with their headers. Whatever fails is dropped and logged; the relay is a stranger here. Opening is
- * synchronous for a process that was heard before, so the hot path never waits for a promise.
+ * opened and compared with their headers. Whatever fails is dropped and logged; the relay is a stranger here. Opening
+ * is synchronous for a process that was heard before, so the hot path never waits for a promise.
  */
 import type { Identity } from "../access/principal.ts";
 import { openLive, openResults } from "../envelope/compose.ts";

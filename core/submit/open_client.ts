@@ -3,9 +3,9 @@ import { currentContext } from "../config/context.ts";
 import type { Home } from "../config/home.ts";
 import { loadIdentity } from "../config/identity.ts";
 import type { Host } from "../host/host.ts";
-import { formatUuid } from "../task/id.ts";
 import { keepLink, principalSelf } from "../wire/link.ts";
-import { Client, randomUuid } from "./client.ts";
+import { Client } from "./client.ts";
+import { newUuid } from "./composer.ts";
 import { Outbox } from "./outbox.ts";
 
 /** A client, its outbox and the context it talks to. */
@@ -20,7 +20,7 @@ export function openClient(home: Home, host: Host, flag: string | undefined): Op
   const context = currentContext(home, host.env, flag);
   const identity = loadIdentity(home, host);
   const outbox = new Outbox(home, context.name);
-  const self = principalSelf(identity, { instance: formatUuid(randomUuid(host.random.bytes(16))) });
+  const self = principalSelf(identity, { instance: newUuid(host.random) });
   const connect = (events: Parameters<typeof keepLink>[2]) => keepLink(context.address, self, events, host);
   return { client: new Client({ identity, host, store: outbox, context: context.name, connect }), outbox, context };
 }

@@ -1,8 +1,8 @@
 /**
  * The client's files. A task envelope is on stable storage in `outbox/` before it is sent for the first time, and moves
- * to `sent/` when its endpoint has signed for it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last` know
- * what it was. The relay's word that it has stored an envelope is noted in the file's name: losing that note only costs
- * a resend.
+ * to `sent/` when its endpoint has signed for it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last`
+ * know what it was. The relay's word that it has stored an envelope is noted in the file's name: losing that note only
+ * costs a resend.
  *
  *     outbox/ID.task               not confirmed by the relay
  *     outbox/ID.EPOCH.task         stored by the relay of that epoch, not accepted yet
@@ -16,8 +16,8 @@ import { timeToLive_ms } from "../limits.ts";
 import { crashPoint } from "../planted.ts";
 import type { ParcelHead } from "../schema/outbox.ts";
 import type { WireError } from "../schema/session_message.ts";
-import { isId, type EnvelopeId } from "../task/id.ts";
-import { headBytesMax, packParcel, type Parcel, unpackHead, unpackParcel } from "./parcel.ts";
+import { type EnvelopeId, isId } from "../task/id.ts";
+import { headBytesMax, type Parcel, packParcel, unpackHead, unpackParcel } from "./parcel.ts";
 
 /** What `client.ts` needs of a place that keeps parcels. The simulation has one in memory. */
 export interface ParcelStore {
@@ -131,7 +131,9 @@ export class Outbox implements ParcelStore {
 
   /** Ids of all parcels whose id begins with `prefix`, without opening them. */
   idsFrom(prefix: string): EnvelopeId[] {
-    return this.places().map((place) => place.id).filter((id) => id.startsWith(prefix));
+    return this.places()
+      .map((place) => place.id)
+      .filter((id) => id.startsWith(prefix));
   }
 
   /** The head of one parcel. */
@@ -143,7 +145,8 @@ export class Outbox implements ParcelStore {
     return place === undefined ? undefined : this.look(place);
   }
 
-  /** All parcels, newest first, `limit` at most. Files are looked at by age, and only as many opened as are returned. */
+  /** All parcels, newest first, `limit` at most. Files are looked at by age, and only as many opened as are
+   * returned. */
   list(limit: number, group?: string): Kept[] {
     const dated = this.places().flatMap((place) => {
       const stat = fs.statSync(place.path, { throwIfNoEntry: false });
@@ -161,7 +164,9 @@ export class Outbox implements ParcelStore {
 
   /** The newest envelope that was made here. */
   last(): EnvelopeId | undefined {
-    const text = Buffer.from(readIfThere(join(this.sent, "last")) ?? []).toString().trim();
+    const text = Buffer.from(readIfThere(join(this.sent, "last")) ?? [])
+      .toString()
+      .trim();
     if (isId(text)) return text as EnvelopeId;
     return this.list(1)[0]?.head.id as EnvelopeId | undefined;
   }

@@ -1,6 +1,6 @@
 /**
- * Questions to the relay that wait for an answer: sent at once when the link is up, again after every reconnection, again
- * when nothing came for a while, and later when the relay said "try again". A part of `state.ts`; pure.
+ * Questions to the relay that wait for an answer: sent at once when the link is up, again after every reconnection,
+ * again when nothing came for a while, and later when the relay said "try again". A part of `state.ts`; pure.
  */
 import { reconnectFirst_ms, reconnectMax_ms, resend_ms } from "../limits.ts";
 import type { WireError } from "../schema/session_message.ts";

@@ -1,8 +1,8 @@
 /**
- * Decides for a submitting process. A task is first kept in the outbox, then sent until the relay says it is stored, and
- * leaves the outbox only for an accept that its endpoint signed over exactly these bytes. Results are passed on once; a
- * receipt goes out once the person has them. Nothing here acts or reads a clock: `client.ts` does, and so does the
- * simulation, with the same class.
+ * Decides for a submitting process. A task is first kept in the outbox, then sent until the relay says it is stored,
+ * and leaves the outbox only for an accept that its endpoint signed over exactly these bytes. Results are passed on
+ * once; a receipt goes out once the person has them. Nothing here acts or reads a clock: `client.ts` does, and so does
+ * the simulation, with the same class.
  */
 
 import { unreachable } from "../assert.ts";

@@ -69,7 +69,10 @@ export class Watches {
     if (endpointOf !== undefined && endpointOf !== news.from) return undefined;
     let seen = watch.seen.get(news.id);
     if (seen === "all") return undefined;
-    if (seen === undefined) watch.seen.set(news.id, (seen = new Indices()));
+    if (seen === undefined) {
+      seen = new Indices();
+      watch.seen.set(news.id, seen);
+    }
     const known = seen;
     const kept: number[] = [];
     news.indices.forEach((index, place) => {

@@ -128,7 +128,11 @@ describe("gc cancel, retry, why and ps", () => {
     here.world.online = false;
     const { stdout } = await here.gc(["submit", "-e", "lab", "--", "true"]);
     const why = await here.gc(["why", stdout.trim(), "--json"]);
-    expect(JSON.parse(why.stdout)).toMatchObject({ schema: "gc/why/v1", state: "queued", hint: "gc endpoint start lab" });
+    expect(JSON.parse(why.stdout)).toMatchObject({
+      schema: "gc/why/v1",
+      state: "queued",
+      hint: "gc endpoint start lab",
+    });
     here.world.online = true;
     const failed = await submit("sh", "-c", "exit 3");
     await here.gc(["wait", failed]);

@@ -61,7 +61,11 @@ describe("gc run", () => {
   test("loses and repeats nothing over lost messages and broken connections", async () => {
     let chunks = 0;
     here.world.swallow = (message: Frameable) => message.t === "chunk" && ++chunks % 5 === 0;
-    const child = here.start(["run", "--shell", "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); sleep 0.002; done"]);
+    const child = here.start([
+      "run",
+      "--shell",
+      "i=0; while [ $i -lt 400 ]; do echo line $i; i=$((i+1)); sleep 0.002; done",
+    ]);
     for (const at of [20, 60]) {
       await until(() => chunks > at);
       here.world.cutLinks();
@@ -91,7 +95,12 @@ describe("gc run", () => {
   test("ends quietly, and the task with it, when nobody reads its output any more", async () => {
     const pipeline = `"$0" "$1" run --shell 'while :; do echo y; sleep 0.01; done' | head -1; exit \${PIPESTATUS[0]}`;
     const argv = ["bash", "-c", pipeline, process.execPath, join(import.meta.dir, "../../cmd/gc.ts")];
-    const child = Bun.spawn(argv, { env: { ...process.env, GC_HOME: here.root }, stdin: "ignore", stdout: "pipe", stderr: "pipe" });
+    const child = Bun.spawn(argv, {
+      env: { ...process.env, GC_HOME: here.root },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+    });
     expect(await new Response(child.stdout).text()).toBe("y\n");
     expect(await new Response(child.stderr).text()).toBe("");
     expect(await child.exited).toBe(141);
@@ -101,7 +110,11 @@ describe("gc run", () => {
   test("answers with one document with --json", async () => {
     const { code, stdout } = await here.gc(["run", "--json", "--", "sh", "-c", "echo hi; exit 4"]);
     expect(code).toBe(4);
-    expect(JSON.parse(stdout)).toMatchObject({ schema: "gc/result/v1", outcome: { exit_code: 4 }, stdout: { text: "hi\n" } });
+    expect(JSON.parse(stdout)).toMatchObject({
+      schema: "gc/result/v1",
+      outcome: { exit_code: 4 },
+      stdout: { text: "hi\n" },
+    });
   });
 
   test("exits with 125 when it fails before the command runs", async () => {

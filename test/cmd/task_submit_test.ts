@@ -27,7 +27,11 @@ describe("gc submit", () => {
     expect(stderr).toContain("gc wait --group ");
     await here.gc(["wait", ...ids]);
     const results = await Promise.all(ids.map((id) => here.gc(["result", id])));
-    expect(results.map((each) => [each.stdout, each.code])).toEqual([["a\n", 0], ["b\n", 2], ["c\n", 0]]);
+    expect(results.map((each) => [each.stdout, each.code])).toEqual([
+      ["a\n", 0],
+      ["b\n", 2],
+      ["c\n", 0],
+    ]);
   });
 
   test("names the line that is wrong and submits nothing of its batch", async () => {
@@ -38,7 +42,9 @@ describe("gc submit", () => {
       ['{"label":"no command"}', "Line 2"],
       ['{"argv":["x"],"stdin":{"kind":"stream"}}', "Line 2"],
     ] as const) {
-      const { code, stdout, stderr } = await here.gc(["submit", "--file", "-"], { stdin: Buffer.from(`["true"]\n${line}\n`) });
+      const { code, stdout, stderr } = await here.gc(["submit", "--file", "-"], {
+        stdin: Buffer.from(`["true"]\n${line}\n`),
+      });
       expect({ code, stdout }).toEqual({ code: 65, stdout: "" });
       expect(stderr).toContain(words);
     }

@@ -3,12 +3,12 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Home, openHome } from "../../core/config/home.ts";
-import type { Host } from "../../core/host/host.ts";
-import { createOnce } from "../../core/host/private_file.ts";
-import { makePrivateDir } from "../../core/host/files.ts";
 import { loadIdentity } from "../../core/config/identity.ts";
 import { rememberEndpoints } from "../../core/config/known.ts";
-import { openClient, type OpenClient } from "../../core/submit/open_client.ts";
+import { makePrivateDir } from "../../core/host/files.ts";
+import type { Host } from "../../core/host/host.ts";
+import { createOnce } from "../../core/host/private_file.ts";
+import { type OpenClient, openClient } from "../../core/submit/open_client.ts";
 import { StubWorld, testHost } from "./stub_world.ts";
 
 export class TestHome {

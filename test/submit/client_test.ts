@@ -30,7 +30,12 @@ describe("Client", () => {
       }
       if (texts.size === 2) break;
     }
-    expect(texts).toEqual(new Map([[0, "one\n"], [1, "two\n"]]));
+    expect(texts).toEqual(
+      new Map([
+        [0, "one\n"],
+        [1, "two\n"],
+      ]),
+    );
   });
 
   test("tells that a task is stored, then that its endpoint has signed for it, and empties the outbox", async () => {
@@ -121,7 +126,10 @@ describe("Client", () => {
       const sealer = new Sealer(here.host.random);
       await sealer.prepare(client.identity.record);
       const said = { id: crypto.randomUUID(), re: head.id, group: head.group, created_ms: 1, indices: [0] };
-      const forged = composeResult(other.world.endpoint, client.identity.record, sealer, { ...said, results: [emptyResult()] });
+      const forged = composeResult(other.world.endpoint, client.identity.record, sealer, {
+        ...said,
+        results: [emptyResult()],
+      });
       here.world.results.push({ seq: 900, header: { re: head.id, group: head.group }, bytes: forged.bytes });
       here.world.cutLinks();
       await until(() => !client.up);

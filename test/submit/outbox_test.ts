@@ -58,8 +58,16 @@ describe("Outbox", () => {
   test("waits only for envelopes of its own relay", () => {
     open().put(parcel(1));
     open("lab").put(parcel(2, { context: "lab" }));
-    expect(open().waiting().map((found) => found.head.id)).toEqual([idNumber(1)]);
-    expect(open("lab").waiting().map((found) => found.head.id)).toEqual([idNumber(2)]);
+    expect(
+      open()
+        .waiting()
+        .map((found) => found.head.id),
+    ).toEqual([idNumber(1)]);
+    expect(
+      open("lab")
+        .waiting()
+        .map((found) => found.head.id),
+    ).toEqual([idNumber(2)]);
   });
 
   test("two processes may note the same acceptance", () => {
@@ -87,7 +95,11 @@ describe("Outbox", () => {
     open().put(parcel(1));
     open().put(parcel(2));
     truncateSync(join(root, "outbox", `${idNumber(1)}.task`), 40);
-    expect(open().waiting().map((found) => found.head.id)).toEqual([idNumber(2)]);
+    expect(
+      open()
+        .waiting()
+        .map((found) => found.head.id),
+    ).toEqual([idNumber(2)]);
     expect(() => open().envelope(idNumber(1))).toThrow("damaged");
   });
 

@@ -1,7 +1,7 @@
 /** Parcels for tests, with heads that fit the schema but nothing behind their signatures. */
 import type { KeyRecord } from "../../core/schema/envelope.ts";
-import { envelopeId, type EnvelopeId, type PrincipalId } from "../../core/task/id.ts";
 import type { Parcel } from "../../core/submit/parcel.ts";
+import { type EnvelopeId, envelopeId, type PrincipalId } from "../../core/task/id.ts";
 
 export const user = "11111111-1111-8111-8111-111111111111" as PrincipalId;
 export const endpoint = "22222222-2222-8222-8222-222222222222" as PrincipalId;

@@ -1,7 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import type { ClientEffect, ClientEvent, ClientRecord } from "../../core/submit/event.ts";
-import { SubmitState } from "../../core/submit/state.ts";
 import { entryOf } from "../../core/submit/parcel.ts";
+import { SubmitState } from "../../core/submit/state.ts";
 import type { GroupId } from "../../core/task/id.ts";
 import { endpoint, group, idNumber, parcel, stranger } from "./parcels.ts";
 
@@ -22,11 +22,24 @@ const ofKind = <K extends ClientEffect["kind"]>(effects: ClientEffect[], kind: K
   effects.filter((effect): effect is Extract<ClientEffect, { kind: K }> => effect.kind === kind);
 
 function accept(number: number, from = endpoint, digest = parcel(number).head.digest): ClientEvent {
-  return { kind: "news", watch: 1, seq: 0, accepts: [{ id: idNumber(number), from, digest }], results: [], expired: [] };
+  return {
+    kind: "news",
+    watch: 1,
+    seq: 0,
+    accepts: [{ id: idNumber(number), from, digest }],
+    results: [],
+    expired: [],
+  };
 }
 
 function results(number: number, seq: number, indices = [0], from = endpoint): ClientEvent {
-  const news = { id: idNumber(number), from, group: group as GroupId, indices, classes: indices.map(() => "ok" as const) };
+  const news = {
+    id: idNumber(number),
+    from,
+    group: group as GroupId,
+    indices,
+    classes: indices.map(() => "ok" as const),
+  };
   return { kind: "news", watch: 1, seq, accepts: [], results: [news], expired: [] };
 }
 
@@ -93,7 +106,13 @@ describe("SubmitState", () => {
     const { decide } = start();
     decide(up());
     const rid = ofKind(decide(submit(1)).effects, "submit")[0]?.rid ?? -1;
-    const error = { t: "error", kind: "temporary", code: "storage.full", message: "Full", retry_after_ms: 5000 } as const;
+    const error = {
+      t: "error",
+      kind: "temporary",
+      code: "storage.full",
+      message: "Full",
+      retry_after_ms: 5000,
+    } as const;
     decide({ kind: "error", re: rid, error, now_ms: 1000 });
     expect(ofKind(decide({ kind: "tick", now_ms: 5999 }).effects, "submit")).toEqual([]);
     expect(ofKind(decide({ kind: "tick", now_ms: 6000 }).effects, "submit").length).toBe(1);
@@ -182,7 +201,14 @@ describe("SubmitState", () => {
   test("repeats a receipt until the relay has it", () => {
     const { decide } = start();
     decide(up());
-    const flushed = { kind: "flushed" as const, id: idNumber(1), endpoint, indices: [0], ticket: 4, now_ms: 0 } satisfies ClientEvent;
+    const flushed = {
+      kind: "flushed" as const,
+      id: idNumber(1),
+      endpoint,
+      indices: [0],
+      ticket: 4,
+      now_ms: 0,
+    } satisfies ClientEvent;
     const rid = ofKind(decide(flushed).effects, "receipt")[0]?.rid ?? -1;
     decide({ kind: "down" });
     expect(ofKind(decide(up()).effects, "receipt").map((effect) => effect.rid)).toEqual([rid]);
@@ -206,7 +232,9 @@ describe("SubmitState", () => {
     const { decide } = start();
     decide(up());
     const ask = { t: "ask_status", rid: 3 } as const;
-    expect(ofKind(decide({ kind: "ask", ask, to: endpoint, deadline_ms: 9000, now_ms: 0 }).effects, "live").length).toBe(1);
+    expect(
+      ofKind(decide({ kind: "ask", ask, to: endpoint, deadline_ms: 9000, now_ms: 0 }).effects, "live").length,
+    ).toBe(1);
     expect(ofKind(decide({ kind: "tick", now_ms: 1000 }).effects, "live").length).toBe(1);
     const answer = { t: "done", re: 3, ok: true, message: "" } as const;
     expect(decide({ kind: "answered", from: stranger, answer }).effects).toEqual([]);

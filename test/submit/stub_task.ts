@@ -93,7 +93,8 @@ export class StubTask {
   }
 
   standing() {
-    if (this.result === undefined) return { tid: this.tid, phase: "running", attempt: 1, reason: "It runs", host: "stub" };
+    if (this.result === undefined)
+      return { tid: this.tid, phase: "running", attempt: 1, reason: "It runs", host: "stub" };
     return { tid: this.tid, phase: "finished", attempt: 1, reason: "It ended", result: this.result };
   }
 

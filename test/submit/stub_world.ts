@@ -1,6 +1,7 @@
 /**
- * A relay, an endpoint and a worker in one object, over a real socket: just enough of each that a client has somebody to
- * talk to. Keeps nothing on disk. Tests turn its knobs: what it swallows, when it accepts, whether it is there at all.
+ * A relay, an endpoint and a worker in one object, over a real socket: just enough of each that a client has somebody
+ * to talk to. Keeps nothing on disk. Tests turn its knobs: what it swallows, when it accepts, whether it is there at
+ * all.
  */
 import { checkRecord, type Identity, makeIdentity, openIdentity } from "../../core/access/principal.ts";
 import { composeAccept, composeLive, composeResult, openLive, openTasks } from "../../core/envelope/compose.ts";
@@ -112,18 +113,22 @@ export class StubWorld {
       case "submit":
         return this.submit(link, message);
       case "watch": {
-        const watch = { ...(message as { envelopes?: string[]; group?: string }), after: (message["after"] as number) ?? 0 };
+        const watch = {
+          ...(message as { envelopes?: string[]; group?: string }),
+          after: (message.after as number) ?? 0,
+        };
         const all = this.watches.get(link) ?? new Map();
-        this.watches.set(link, all.set(message["watch"] as number, watch));
+        this.watches.set(link, all.set(message.watch as number, watch));
         link.send([{ t: "ok", re: message.rid } as Frameable]);
-        for (const [id, kept] of this.envelopes) if (covers(watch, id, kept.header.group)) this.news(id, kept.accept, link);
+        for (const [id, kept] of this.envelopes)
+          if (covers(watch, id, kept.header.group)) this.news(id, kept.accept, link);
         for (const result of this.results) {
           if (result.seq > watch.after && covers(watch, result.header.re, result.header.group)) this.send(link, result);
         }
         return;
       }
       case "unwatch":
-        this.watches.get(link)?.delete(message["watch"] as number);
+        this.watches.get(link)?.delete(message.watch as number);
         return link.send([{ t: "ok", re: message.rid } as Frameable]);
       case "list":
         return link.send([this.listed(message)]);
@@ -248,11 +253,21 @@ export class StubWorld {
       if ("tid" in each && this.tasks.has(each.tid)) this.tasks.get(each.tid)?.take(each, reply);
       else if (each.t === "follow" && each.stop !== true) {
         for (const stream of ["stdout", "stderr"] as const) {
-          reply([{ t: "chunk", sid: each.sid, tid: each.tid, stream, offset: each[`${stream}_from`], end: true } as Frameable]);
+          reply([
+            {
+              t: "chunk",
+              sid: each.sid,
+              tid: each.tid,
+              stream,
+              offset: each[`${stream}_from`],
+              end: true,
+            } as Frameable,
+          ]);
         }
-      }
-      else if (each.t === "ask_tasks") {
-        const tasks = each.tids.map((tid) => this.tasks.get(tid)?.standing() ?? { tid, phase: "unknown", attempt: 0, reason: "unknown here" });
+      } else if (each.t === "ask_tasks") {
+        const tasks = each.tids.map(
+          (tid) => this.tasks.get(tid)?.standing() ?? { tid, phase: "unknown", attempt: 0, reason: "unknown here" },
+        );
         reply([{ t: "answer_tasks", re: each.rid, tasks } as Frameable]);
       }
     }
@@ -270,9 +285,12 @@ export class StubWorld {
       .filter(([id, kept]) => id.startsWith(prefix ?? "") && (group === undefined || kept.header.group === group))
       .filter(([id, kept]) => (envelopes?.includes(id) ?? true) && (before === undefined || kept.seq < before))
       .map(([id, { header, seq, accept }]) => {
-        const results = this.results.filter((result) => result.header.re === id).map((result) => readEnvelope(result.bytes).header);
+        const results = this.results
+          .filter((result) => result.header.re === id)
+          .map((result) => readEnvelope(result.bytes).header);
         const classes: { [name: string]: number } = {};
-        for (const each of results) if (each.kind === "result") for (const name of each.classes) classes[name] = (classes[name] ?? 0) + 1;
+        for (const each of results)
+          if (each.kind === "result") for (const name of each.classes) classes[name] = (classes[name] ?? 0) + 1;
         const done = Object.values(classes).reduce((sum, count) => sum + count, 0);
         const { group, count, created_ms, expires_ms } = header;
         const state = accept === undefined ? "queued" : "held";
