@@ -30,6 +30,8 @@ interface AttachWish extends SubmitWish {
 
 /** Output is asked for when a task runs longer than this; a shorter one's comes with its result. */
 const followAfter_ms = 20;
+/** A task that its endpoint has not taken for so long is explained. */
+const sayWaitingAfter_ms = 1000;
 /** How long an exiting command tries to send its receipt. Without it the result is only kept longer. */
 const receiptWait_ms = 500;
 
@@ -120,7 +122,10 @@ class AttachedRun {
     if (typeof fate === "object") return this.leave(fromWireError(fate));
     if (fate === "withdrawn") return;
     this.stored = true;
-    if (fate !== "accepted") return;
+    if (fate !== "accepted") {
+      setTimeout(() => void this.sayWaiting(), sayWaitingAfter_ms);
+      return;
+    }
     this.accepted = true;
     const { attachment } = this;
     if (attachment === undefined) return;
@@ -128,6 +133,16 @@ class AttachedRun {
     const soon = this.terminal !== undefined || this.input.read !== undefined;
     if (soon) attachment.startFollowing();
     else setTimeout(() => attachment.startFollowing(), followAfter_ms);
+  }
+
+  /** The relay has the task but its endpoint has not taken it: says so if that is because it is not there. */
+  private async sayWaiting(): Promise<void> {
+    if (this.accepted) return;
+    const [row] = await this.desk.client.endpoints({ id: this.endpoint.record.id }).catch(() => []);
+    if (row?.online === true || this.accepted || this.desk.startsItself(this.endpoint)) return;
+    const { name } = this.endpoint;
+    const start = this.endpoint.own ? `; to start it: gc endpoint start --detach ${name}` : "";
+    this.cli.printer.note(`the endpoint "${name}" is not connected; the task waits at the relay until it is${start}`);
   }
 
   private attach(): void {

@@ -29,8 +29,13 @@ export class TaskDesk {
     this.client = open.client;
     this.outbox = open.outbox;
     this.context = open.context;
-    if (this.isLocal && start) this.client.onTrouble.add(() => this.startRelay());
+    if (this.isLocal && start && this.mayStart) this.client.onTrouble.add(() => this.startRelay());
     this.outbox.sweep(cli.host.clock.now());
+  }
+
+  /** GC_AUTOSTART=0: nothing is started in the background. */
+  private get mayStart(): boolean {
+    return this.cli.env.GC_AUTOSTART !== "0";
   }
 
   private get patience_ms(): number {
@@ -59,7 +64,7 @@ export class TaskDesk {
 
   /** Whether this endpoint is started by itself when it does not run. */
   startsItself(endpoint: FoundEndpoint): boolean {
-    return this.isLocal && endpoint.own && endpoint.name === defaultEndpoint;
+    return this.mayStart && this.isLocal && endpoint.own && endpoint.name === defaultEndpoint;
   }
 
   /** Sees to it that a default endpoint runs; others are left alone. False when it is another one and not online. */

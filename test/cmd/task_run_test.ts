@@ -96,7 +96,7 @@ describe("gc run", () => {
     const pipeline = `"$0" "$1" run --shell 'while :; do echo y; sleep 0.01; done' | head -1; exit \${PIPESTATUS[0]}`;
     const argv = ["bash", "-c", pipeline, process.execPath, join(import.meta.dir, "../../cmd/gc.ts")];
     const child = Bun.spawn(argv, {
-      env: { ...process.env, GC_HOME: here.root },
+      env: { ...process.env, GC_HOME: here.root, GC_AUTOSTART: "0" },
       stdin: "ignore",
       stdout: "pipe",
       stderr: "pipe",

@@ -26,7 +26,7 @@ describe("Client", () => {
     for await (const delivery of client.watch({ envelopes: [head.id as EnvelopeId] })) {
       for (const { indices, results, pinned } of delivery.batches) {
         expect(pinned).toBe(true);
-        indices.forEach((index, at) => texts.set(index, results?.[at]?.stdout.text));
+        for (const [at, index] of indices.entries()) texts.set(index, results?.[at]?.stdout.text);
       }
       if (texts.size === 2) break;
     }
