@@ -3,7 +3,7 @@
  * and its errors come too late to be told from success. A reader who left (`gc ps | head -1`) is not an error of ours.
  */
 import { writeSync } from "node:fs";
-import { systemCode } from "../core/errors.ts";
+import { GcError, messageOf, systemCode } from "../core/errors.ts";
 import { QuietEnd } from "./quiet_end.ts";
 
 /** Whoever read this descriptor has gone. Ends a command quietly, with the code a shell knows from SIGPIPE. */
@@ -17,7 +17,7 @@ export class ReaderGone extends QuietEnd {
 
 /**
  * Writes everything, waiting while the reader is slow.
- * @throws ReaderGone when nobody reads any more.
+ * @throws ReaderGone when nobody reads any more; GcError io `output.failed` for a full disk and the like.
  */
 export function writeOut(fd: number, content: string | Uint8Array): void {
   const bytes = typeof content === "string" ? Buffer.from(content) : content;
@@ -28,7 +28,10 @@ export function writeOut(fd: number, content: string | Uint8Array): void {
     } catch (error) {
       const code = systemCode(error);
       if (code === "EPIPE") throw new ReaderGone(error);
-      if (code !== "EAGAIN") throw error;
+      if (code !== "EAGAIN") {
+        const what = `Cannot write the output: ${messageOf(error)}`;
+        throw new GcError("io", "output.failed", what, { cause: error });
+      }
       // A pipe that someone else made non-blocking is full: look again in a moment.
       Bun.sleepSync(2);
     }

@@ -121,9 +121,10 @@ function endpointPaths(dir: string): EndpointPaths {
 /** In the home folder when the path is short enough, else in a folder under /tmp that is checked to be ours alone. */
 function socketPath(root: string, name: string): string {
   const here = join(root, "run", `${name}.sock`);
-  const dir = Buffer.byteLength(here) <= socketPathBytesMax ? join(root, "run") : shortDir(root);
+  const fits = Buffer.byteLength(here) <= socketPathBytesMax;
+  const dir = fits ? join(root, "run") : shortDir(root);
   makePrivateDir(dir);
-  checkPrivateDir(dir);
+  checkPrivateDir(dir, fits);
   return join(dir, `${name}.sock`);
 }
 

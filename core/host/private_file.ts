@@ -13,11 +13,12 @@ export function userId(): number {
 }
 
 /**
- * Refuses a folder that somebody else owns or may write to. True when it is there, false when it is not.
+ * Refuses a folder that somebody else owns or may write to. True when it is there, false when it is not. `follow`: a
+ * link to such a folder will do; not where others could have put the link.
  * @throws GcError `home.not_ours`, `home.writable` or `home.not_a_folder`.
  */
-export function checkPrivateDir(path: string): boolean {
-  const stat = statIfThere(path);
+export function checkPrivateDir(path: string, follow = true): boolean {
+  const stat = statIfThere(path, follow);
   if (stat === undefined) return false;
   if (!stat.isDirectory()) {
     throw new GcError("cannot_create", "home.not_a_folder", `"${path}" is not a folder`, {
@@ -80,9 +81,9 @@ export function createOnce(path: string, content: string, mode = 0o600): boolean
   return true;
 }
 
-function statIfThere(path: string): fs.Stats | undefined {
+function statIfThere(path: string, follow = true): fs.Stats | undefined {
   try {
-    return fs.statSync(path);
+    return follow ? fs.statSync(path) : fs.lstatSync(path);
   } catch (cause) {
     if (isAbsent(cause)) return undefined;
     throw fileError("look at", path, cause);

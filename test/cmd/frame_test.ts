@@ -118,6 +118,12 @@ describe("gc", () => {
     expect(ran).toEqual({ code: 0, stdout: "x", stderr: "code 141\n" });
   });
 
+  test("says that the output could not be written, with 74", async () => {
+    const ran = await place.run(["sh", "-c", 'exec "$@" > /dev/full', "sh", ...gcArgv, "whoami"]);
+    expect(ran.code).toBe(74);
+    expect(ran.stderr).toStartWith("error: Cannot write the output: ENOSPC");
+  });
+
   test("colours nothing without a terminal, and everything with FORCE_COLOR unless NO_COLOR says no", async () => {
     const sequence = "\u001b[";
     expect((await place.gc(["--help"])).stdout).not.toContain(sequence);

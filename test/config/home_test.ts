@@ -1,6 +1,6 @@
 /** The home folder: where things are, whose it must be, and which names may become paths in it. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { checkName, isName } from "../../core/config/endpoint_name.ts";
@@ -73,6 +73,15 @@ describe("Home.socket()", () => {
       expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
     }
     expect(paths[0]).not.toBe(paths[1]);
+  });
+
+  test("refuses a link in place of the short folder, wherever it leads", () => {
+    const home = openHome({ GC_HOME: join(fresh(), "long/".repeat(20)) });
+    const dir = dirname(home.socket("relay"));
+    rmSync(dir, { recursive: true });
+    symlinkSync(fresh(), dir);
+    dirs.push(dir);
+    expect(codeOf(() => home.socket("relay"))).toBe("home.not_a_folder");
   });
 
   test("refuses a short folder that others may write to", () => {
