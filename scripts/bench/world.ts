@@ -65,11 +65,15 @@ export class World {
   /** Ends endpoint and workers as Ctrl-C in its terminal does, and waits until they are gone. */
   async stopEndpoint(): Promise<void> {
     const gone = (): boolean => this.daemons().every(({ role }) => role === "relay");
-    for (const { role, pid } of this.daemons()) if (role === "endpoint") process.kill(pid, "SIGINT");
+    this.signal("endpoint", "SIGINT");
     for (let tries = 0; !gone(); tries++) {
       if (tries > 2000) throw new Error("The endpoint does not stop");
       await Bun.sleep(20);
     }
+  }
+
+  signal(to: DaemonRole, signal: "SIGINT" | "SIGSTOP" | "SIGCONT"): void {
+    for (const { role, pid } of this.daemons()) if (role === to) process.kill(pid, signal);
   }
 
   /** argv and environment of a gc command in this world. */
