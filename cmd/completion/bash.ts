@@ -2,7 +2,7 @@
  * Completions for bash: a function that walks the words typed so far to the command meant, then offers what may follow.
  * Works without the bash-completion package. Pure.
  */
-import type { CommandModel, WordKind } from "./model.ts";
+import { type CommandModel, valueOptions, type WordKind } from "./model.ts";
 
 /** The script to be sourced. */
 export function bashCompletion(models: readonly CommandModel[], programs: readonly string[]): string {
@@ -39,14 +39,10 @@ complete -o bashdefault -F _gc ${programs.join(" ")}
 
 /** What follows an option that takes a value; those of gc itself are the same for every command. */
 function valueCases(model: CommandModel, root: CommandModel | undefined): string[] {
-  return model.options.flatMap((option) => {
-    const everywhere = model !== root && root?.options.some((one) => one.long === option.long);
-    if (option.value === undefined || everywhere) return [];
-    const names = [option.long, option.short].filter((name) => name !== undefined);
-    const patterns = names.map((name) =>
-      model.path.length === 0 ? `*"|${name}"` : `"${model.path.join(" ")}|${name}"`,
-    );
-    return [`    ${patterns.join(" | ")}) ${offer(option.value)}; return 0 ;;`];
+  const path = model === root ? "*" : "";
+  return valueOptions(model, root).map(({ names, value }) => {
+    const patterns = names.map((name) => `${path}"${model.path.join(" ")}|${name}"`);
+    return `    ${patterns.join(" | ")}) ${offer(value)}; return 0 ;;`;
   });
 }
 

@@ -29,6 +29,18 @@ export function modelOf(root: Command): CommandModel[] {
   return walk(root, []);
 }
 
+/** Options of `model` that take a value, by all their names. Those of gc itself are the same for every command. */
+export function valueOptions(
+  model: CommandModel,
+  root: CommandModel | undefined,
+): { readonly names: readonly string[]; readonly value: WordKind }[] {
+  return model.options.flatMap(({ long, short, value }) => {
+    const everywhere = model !== root && root?.options.some((option) => option.long === long);
+    if (value === undefined || everywhere) return [];
+    return [{ names: [long, short].filter((name) => name !== undefined), value }];
+  });
+}
+
 function walk(command: Command, path: readonly string[]): CommandModel[] {
   const children = command.commands.map((child) => ({ name: child.name(), summary: child.summary() }));
   const argument = command.registeredArguments[0];

@@ -1,5 +1,5 @@
 /** Completions for zsh: the same walk as in bash, with the description of every word. Pure. */
-import type { CommandModel, WordKind } from "./model.ts";
+import { type CommandModel, valueOptions, type WordKind } from "./model.ts";
 
 /** The script to be sourced, or put into a folder of \$fpath as `_gc`. */
 export function zshCompletion(models: readonly CommandModel[], programs: readonly string[]): string {
@@ -42,14 +42,10 @@ fi
 }
 
 function valueCases(model: CommandModel, root: CommandModel | undefined): string[] {
-  return model.options.flatMap((option) => {
-    const everywhere = model !== root && root?.options.some((one) => one.long === option.long);
-    if (option.value === undefined || everywhere) return [];
-    const names = [option.long, option.short].filter((name) => name !== undefined);
-    const patterns = names.map((name) =>
-      model.path.length === 0 ? `*${quote(`|${name}`)}` : quote(`${model.path.join(" ")}|${name}`),
-    );
-    return [`    (${patterns.join(" | ")}) ${offer(option.value)}; return ;;`];
+  const path = model === root ? "*" : "";
+  return valueOptions(model, root).map(({ names, value }) => {
+    const patterns = names.map((name) => path + quote(`${model.path.join(" ")}|${name}`));
+    return `    (${patterns.join(" | ")}) ${offer(value)}; return ;;`;
   });
 }
 

@@ -1,34 +1,13 @@
 /** Contexts name relays; known endpoints give names to ids. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { makeIdentity } from "../../core/access/principal.ts";
 import { currentContext, readContexts, saveContext, useContext } from "../../core/config/context.ts";
-import { type Home, openHome } from "../../core/config/home.ts";
 import { findKnown, readKnown, rememberEndpoints } from "../../core/config/known.ts";
-import { GcError } from "../../core/errors.ts";
 import { realRandom } from "../../core/host/random.ts";
+import { codeOf, freshHome, removeDirs } from "./fresh_home.ts";
 
-const dirs: string[] = [];
-function freshHome(): Home {
-  const dir = mkdtempSync(join(tmpdir(), "gc-context-"));
-  dirs.push(dir);
-  return openHome({ GC_HOME: join(dir, "home") });
-}
-afterEach(() => {
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof GcError) return error.code;
-    throw error;
-  }
-  return "";
-}
+afterEach(removeDirs);
 
 const lab = { kind: "url", url: "wss://gc.lab.edu:8443" } as const;
 

@@ -1,54 +1,36 @@
 /** The home folder: where things are, whose it must be, and which names may become paths in it. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, mkdirSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { checkName, isName } from "../../core/config/endpoint_name.ts";
 import { openHome } from "../../core/config/home.ts";
-import { GcError } from "../../core/errors.ts";
+import type { GcError } from "../../core/errors.ts";
+import { codeOf, freshDir, removeDirs, removeLater } from "./fresh_home.ts";
 
-const dirs: string[] = [];
-function fresh(): string {
-  const dir = mkdtempSync(join(tmpdir(), "gc-home-"));
-  dirs.push(dir);
-  return dir;
-}
-afterEach(() => {
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof GcError) return error.code;
-    throw error;
-  }
-  return "";
-}
+afterEach(removeDirs);
 
 describe("openHome()", () => {
   test("is GC_HOME, else .gc in the home directory, else refused", () => {
-    const dir = fresh();
+    const dir = freshDir();
     expect(openHome({ GC_HOME: dir, HOME: "/nowhere" }).root).toBe(dir);
     expect(openHome({ HOME: dir }).root).toBe(join(dir, ".gc"));
     expect(codeOf(() => openHome({}))).toBe("home.unknown");
   });
 
   test("makes nothing before something is written", () => {
-    const home = openHome({ GC_HOME: join(fresh(), "new") });
+    const home = openHome({ GC_HOME: join(freshDir(), "new") });
     expect(home.endpoint("lab").config).toEndWith("/new/endpoints/lab/config.yaml");
     expect(() => statSync(home.root)).toThrow();
   });
 
   test.each([0o777, 0o770, 0o702])("refuses a folder that others may write to (mode %o)", (mode) => {
-    const dir = fresh();
+    const dir = freshDir();
     chmodSync(dir, mode);
     expect(codeOf(() => openHome({ GC_HOME: dir }))).toBe("home.writable");
   });
 
   test("refuses a file in its place", () => {
-    const path = join(fresh(), "file");
+    const path = join(freshDir(), "file");
     writeFileSync(path, "");
     expect(codeOf(() => openHome({ GC_HOME: path }))).toBe("home.not_a_folder");
   });
@@ -56,7 +38,7 @@ describe("openHome()", () => {
 
 describe("Home.socket()", () => {
   test("is in the home folder, in a folder of our own", () => {
-    const home = openHome({ GC_HOME: join(fresh(), "h") });
+    const home = openHome({ GC_HOME: join(freshDir(), "h") });
     const path = home.socket("relay");
     expect(path).toBe(join(home.root, "run", "relay.sock"));
     expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
@@ -64,10 +46,10 @@ describe("Home.socket()", () => {
 
   test("moves to /tmp when the path would not fit a socket's address, a different one for each home", () => {
     const paths = ["a", "b"].map((end) =>
-      openHome({ GC_HOME: join(fresh(), "long/".repeat(20), end) }).socket("relay"),
+      openHome({ GC_HOME: join(freshDir(), "long/".repeat(20), end) }).socket("relay"),
     );
     for (const path of paths) {
-      dirs.push(dirname(path));
+      removeLater(dirname(path));
       expect(Buffer.byteLength(path)).toBeLessThanOrEqual(100);
       expect(path).toStartWith("/tmp/gc-");
       expect(statSync(dirname(path)).mode & 0o777).toBe(0o700);
@@ -76,18 +58,18 @@ describe("Home.socket()", () => {
   });
 
   test("refuses a link in place of the short folder, wherever it leads", () => {
-    const home = openHome({ GC_HOME: join(fresh(), "long/".repeat(20)) });
+    const home = openHome({ GC_HOME: join(freshDir(), "long/".repeat(20)) });
     const dir = dirname(home.socket("relay"));
     rmSync(dir, { recursive: true });
-    symlinkSync(fresh(), dir);
-    dirs.push(dir);
+    symlinkSync(freshDir(), dir);
+    removeLater(dir);
     expect(codeOf(() => home.socket("relay"))).toBe("home.not_a_folder");
   });
 
   test("refuses a short folder that others may write to", () => {
-    const home = openHome({ GC_HOME: join(fresh(), "long/".repeat(20)) });
+    const home = openHome({ GC_HOME: join(freshDir(), "long/".repeat(20)) });
     const dir = dirname(home.socket("relay"));
-    dirs.push(dir);
+    removeLater(dir);
     chmodSync(dir, 0o777);
     expect(codeOf(() => home.socket("relay"))).toBe("home.writable");
   });
@@ -122,7 +104,7 @@ describe("checkName()", () => {
   test.each(hostile)("refuses %j and never repeats it raw", (name) => {
     expect(isName(name)).toBe(false);
     try {
-      openHome({ GC_HOME: join(fresh(), "h") }).endpointDir(name);
+      openHome({ GC_HOME: join(freshDir(), "h") }).endpointDir(name);
       expect.unreachable();
     } catch (error) {
       expect((error as GcError).code).toBe("name.malformed");
@@ -131,7 +113,7 @@ describe("checkName()", () => {
   });
 
   test("lets no endpoint leave its folder", () => {
-    const home = openHome({ GC_HOME: join(fresh(), "h") });
+    const home = openHome({ GC_HOME: join(freshDir(), "h") });
     mkdirSync(home.endpoints, { recursive: true });
     expect(codeOf(() => home.endpoint("../../etc"))).toBe("name.malformed");
   });

@@ -1,34 +1,15 @@
 /** Keys are made once, stay private, and are refused when they are not. */
 import { afterEach, describe, expect, test } from "bun:test";
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configureEndpoint } from "../../core/config/configure.ts";
 import { openHome } from "../../core/config/home.ts";
 import { loadEndpointKey, loadIdentity, readIdentity } from "../../core/config/identity.ts";
-import { GcError } from "../../core/errors.ts";
 import { realRandom } from "../../core/host/random.ts";
+import { codeOf, freshHome, removeDirs } from "./fresh_home.ts";
 
 const host = { random: realRandom() };
-const dirs: string[] = [];
-function freshHome() {
-  const dir = mkdtempSync(join(tmpdir(), "gc-identity-"));
-  dirs.push(dir);
-  return openHome({ GC_HOME: join(dir, "home") });
-}
-afterEach(() => {
-  for (const dir of dirs.splice(0)) rmSync(dir, { recursive: true, force: true });
-});
-
-function codeOf(act: () => unknown): string {
-  try {
-    act();
-  } catch (error) {
-    if (error instanceof GcError) return error.code;
-    throw error;
-  }
-  return "";
-}
+afterEach(removeDirs);
 
 describe("loadIdentity()", () => {
   test("makes a user at first use, in a file of our own, and gives the same one ever after", () => {
