@@ -1,9 +1,15 @@
-/** Runs gc from its sources as a person would: in a home folder of its own, with nothing of ours in its environment. */
+/**
+ * Runs gc as a person would: in a home folder of its own, with nothing of ours in its environment. From its sources; with
+ * E2E_GC=dist/gc the same tests try the executable.
+ */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { join, resolve } from "node:path";
 
-const entry = join(import.meta.dir, "../../cmd/gc.ts");
+/** The words that start gc. */
+export const gcArgv = process.env.E2E_GC
+  ? [resolve(process.env.E2E_GC)]
+  : [process.execPath, join(import.meta.dir, "../../cmd/gc.ts")];
 
 export interface Ran {
   code: number;
@@ -29,7 +35,7 @@ export class Place {
 
   /** Runs `gc ARGS`; standard input is empty unless given. A run that hangs ends with code 124. */
   async gc(args: string[], options: RunOptions = {}): Promise<Ran> {
-    return this.run([process.execPath, entry, ...args], options);
+    return this.run([...gcArgv, ...args], options);
   }
 
   /** Runs any program in the same surroundings. */
@@ -52,6 +58,3 @@ export class Place {
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
-
-/** The words that start gc from its sources. */
-export const gcArgv = [process.execPath, entry];

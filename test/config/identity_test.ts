@@ -3,7 +3,6 @@ import { afterEach, describe, expect, test } from "bun:test";
 import { chmodSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { configureEndpoint } from "../../core/config/configure.ts";
-import { openHome } from "../../core/config/home.ts";
 import { loadEndpointKey, loadIdentity, readIdentity } from "../../core/config/identity.ts";
 import { realRandom } from "../../core/host/random.ts";
 import { codeOf, freshHome, removeDirs } from "./fresh_home.ts";
