@@ -35,11 +35,15 @@ export class Berth {
     this.stderr = new Capture(join(places.outputs, `${name}.err`));
   }
 
-  /** Takes in what the task wrote and gets ready for the next. `clean`: nothing of the task is left that could write. */
-  harvest(tid: string, attempt: number, spec: TaskSpec, clean: boolean): Harvested {
+  /**
+   * Takes in what the task wrote and gets ready for the next. `clean`: nothing of the task is left that could write.
+   * The files stay if results do not hold all, and for those who follow them and may not be at the end.
+   */
+  harvest(tid: string, attempt: number, spec: TaskSpec, clean: boolean, followed: boolean): Harvested {
     const one = (capture: Capture, ending: "out" | "err"): Output => {
       const output = capture.harvest(spec.snippet_lines);
-      if (output.total > output.kept) capture.keepAs(outputFile(this.#places.outputs, tid, attempt, ending));
+      if (output.total > output.kept || (followed && output.total > 0))
+        capture.keepAs(outputFile(this.#places.outputs, tid, attempt, ending));
       else if (!clean) capture.abandon();
       else if (output.total > 0) capture.recycle();
       return output;

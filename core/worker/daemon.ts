@@ -128,8 +128,6 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     this.#turns.push({ t: "leave", how: "now", now: this.#now() });
   }
 
-  // ── The part ─────────────────────────────────────────────────────────────────────────────────────────────────────
-
   decide(event: WorkerEvent, out: { records: WorkerRecord[]; effects: WorkerEffect[] }): void {
     this.#state.decide(event, out);
   }
@@ -170,6 +168,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       case "resize":
         return this.#tasks.resize(effect.key, effect.columns, effect.rows);
       case "watch":
+        if (effect.on) this.#tasks.followed(effect.key);
         return this.#watching.watch(effect.key, effect.on);
       case "chunk":
         messages.push(this.#chunk(effect.order));
@@ -245,8 +244,6 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   #forget({ tid, attempt, failed }: Extract<WorkerEffect, { t: "forget" }>): void {
     this.#tasks.forget(tid, attempt, failed && this.#file.keep_sandboxes === true);
   }
-
-  // ── The link ─────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #openLink(): KeptLink {
     const { id, secret, link } = this.#file;

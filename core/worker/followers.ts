@@ -42,10 +42,9 @@ export interface OutputSizes {
   over: boolean;
 }
 
-/** All followers of one worker. */
+/** All followers of one worker. One `sid` may follow many tasks. */
 export class Followers {
-  readonly #bySid = new Map<string, Follower>();
-  readonly #byKey = new Map<AttemptKey, Set<Follower>>();
+  readonly #byKey = new Map<AttemptKey, Map<string, Follower>>();
 
   /** Whether anybody follows this attempt. */
   has(key: AttemptKey): boolean {
@@ -54,51 +53,47 @@ export class Followers {
 
   /** Takes in a `follow` for an attempt: a new follower, new offsets, or an end. */
   follow(key: AttemptKey, attempt: number, message: Follow): void {
-    const { sid } = message;
-    let follower = this.#bySid.get(sid);
-    if (follower !== undefined && (message.stop === true || follower.key !== key)) {
-      this.#remove(follower);
-      follower = undefined;
-    }
-    if (message.stop === true) return;
-    if (follower === undefined) {
-      const place = (from: number): Place => ({ acked: from, sent: from, ended: false });
-      const places = { stdout: place(message.stdout_from), stderr: place(message.stderr_from) };
-      follower = { sid, tid: message.tid, attempt, key, window: message.window, places };
-      this.#bySid.set(sid, follower);
-      const others = this.#byKey.get(key);
-      if (others === undefined) this.#byKey.set(key, new Set([follower]));
-      else others.add(follower);
+    const { sid, tid, window } = message;
+    if (message.stop === true) return this.#remove(key, sid);
+    const follower = this.#byKey.get(key)?.get(sid);
+    if (follower !== undefined) {
+      follower.window = window;
+      move(follower.places.stdout, message.stdout_from);
+      move(follower.places.stderr, message.stderr_from);
       return;
     }
-    follower.window = message.window;
-    move(follower.places.stdout, message.stdout_from);
-    move(follower.places.stderr, message.stderr_from);
+    const place = (from: number): Place => ({ acked: from, sent: from, ended: false });
+    const places = { stdout: place(message.stdout_from), stderr: place(message.stderr_from) };
+    const others = this.#byKey.get(key) ?? new Map<string, Follower>();
+    this.#byKey.set(key, others.set(sid, { sid, tid, attempt, key, window, places }));
   }
 
   /** Orders for all that may be sent now. Followers that have got everything of a task that is over are done. */
   pump(key: AttemptKey, sizes: OutputSizes, orders: (order: ChunkOrder) => void): void {
-    for (const follower of this.#byKey.get(key) ?? []) {
+    for (const follower of [...(this.#byKey.get(key)?.values() ?? [])]) {
       for (const stream of ["stdout", "stderr"] as const) {
         advance(follower, stream, sizes[stream], sizes.over, orders);
       }
-      if (follower.places.stdout.ended && follower.places.stderr.ended) this.#remove(follower);
+      if (follower.places.stdout.ended && follower.places.stderr.ended) this.#remove(key, follower.sid);
     }
+  }
+
+  /** The endpoint has the result, and serves from the files of the task whoever is not done. */
+  drop(key: AttemptKey): void {
+    this.#byKey.delete(key);
   }
 
   /** The link is down: whoever still wants to follow will ask again. Returns the attempts that were followed. */
   clear(): AttemptKey[] {
     const keys = [...this.#byKey.keys()];
-    this.#bySid.clear();
     this.#byKey.clear();
     return keys;
   }
 
-  #remove(follower: Follower): void {
-    this.#bySid.delete(follower.sid);
-    const others = this.#byKey.get(follower.key);
-    others?.delete(follower);
-    if (others?.size === 0) this.#byKey.delete(follower.key);
+  #remove(key: AttemptKey, sid: string): void {
+    const others = this.#byKey.get(key);
+    others?.delete(sid);
+    if (others?.size === 0) this.#byKey.delete(key);
   }
 }
 

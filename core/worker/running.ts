@@ -41,6 +41,8 @@ interface RunningTask {
   tty: Tty | undefined;
   input: TaskInput | undefined;
   trouble: string | undefined;
+  /** Somebody follows, or followed, its output. */
+  followed: boolean;
 }
 
 /** Without adoption nobody tells that what a task left behind has ended: it is looked at again after this time. */
@@ -94,6 +96,7 @@ export class RunningTasks {
         tty: undefined,
         input: undefined,
         trouble: undefined,
+        followed: spec.attach === true,
       };
       this.#launch(task);
     } catch (error) {
@@ -124,6 +127,12 @@ export class RunningTasks {
 
   resize(key: AttemptKey, columns: number, rows: number): void {
     this.#tasks.get(key)?.tty?.resize(columns, rows);
+  }
+
+  /** Somebody follows the output of a task: it stays in its files until the endpoint removes them. */
+  followed(key: AttemptKey): void {
+    const task = this.#tasks.get(key);
+    if (task !== undefined) task.followed = true;
   }
 
   /** Bytes that a running task has written so far; undefined when it does not run. */
@@ -271,7 +280,7 @@ export class RunningTasks {
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
     const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
     try {
-      const harvested = berth.harvest(tid, attempt, spec, clean);
+      const harvested = berth.harvest(tid, attempt, spec, clean, task.followed);
       harvest.stdout = harvested.stdout;
       harvest.stderr = harvested.stderr;
       this.#over.set(key, harvested);

@@ -22,7 +22,7 @@ export interface SpoolContent {
 /** Rewritten when it is larger than this and mostly holds what was acknowledged. */
 const compactAbove = 4 * 1024 * 1024;
 
-const slowFrom_ms = 1.5;
+const slowFrom_ms = 4;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();

@@ -23,11 +23,12 @@ import {
 } from "./attempt.ts";
 import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { end, late, mainEnded } from "./ending.ts";
-import { Followers, type OutputSizes } from "./followers.ts";
+import { Followers } from "./followers.ts";
 import { endedByUs, outcomeOf, resultOf } from "./outcome.ts";
 import { Slots } from "./slots.ts";
 import { passEarlyInput, takeInput } from "./typed_input.ts";
 import { Unacknowledged } from "./unacknowledged.ts";
+import { WaitingLine } from "./waiting_line.ts";
 import { Deadlines } from "./walltime.ts";
 
 type Out = Decision<WorkerRecord, WorkerEffect>;
@@ -46,9 +47,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   readonly #slots: Slots;
   readonly #held = new Map<AttemptKey, HeldAttempt>();
   readonly #results: Unacknowledged;
-  /** In the order of arrival; what is before `#head`, or is over by now, does not count. */
-  #queue: HeldAttempt[] = [];
-  #head = 0;
+  readonly #line = new WaitingLine();
   /** Newest attempt of tasks that came here more than once. */
   readonly #newest = new Map<string, AttemptKey>();
   readonly #followers = new Followers();
@@ -145,8 +144,6 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     }
   }
 
-  // ── Taking and starting ──────────────────────────────────────────────────────────────────────────────────────────
-
   #enqueue(message: Run, now: Now): void {
     for (const { base, tasks } of message.lots) {
       for (const { tid, attempt, over } of tasks) {
@@ -175,24 +172,17 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
       const reason = `It can never run here: ${why}`;
       return this.#endQueued(held, { class: "fail", cause: "refused", exit_code: 125, reason }, now);
     }
-    this.#queue.push(held);
+    this.#line.push(held);
   }
 
   /** Starts what fits, in the order it came, and tells what there is to tell. Ends every event that may allow either. */
   #proceed(out: Out): void {
-    while (this.#head < this.#queue.length && this.#results.storable) {
-      const next = this.#queue[this.#head] as HeldAttempt;
-      if (next.phase === "queued") {
-        if (!this.#slots.fits(next.needs)) break;
-        this.#start(next, out);
-      }
-      this.#head++;
+    for (let next = this.#line.first(); next !== undefined && this.#results.storable; next = this.#line.first()) {
+      if (!this.#slots.fits(next.needs)) break;
+      this.#line.shift();
+      this.#start(next, out);
     }
-    if (this.#head > 1024 && this.#head * 2 > this.#queue.length) {
-      this.#queue = this.#queue.slice(this.#head);
-      this.#head = 0;
-    }
-    this.#results.tell(this.#head < this.#queue.length, this.#held.size === 0, out);
+    this.#results.tell(this.#line.first() !== undefined, this.#held.size === 0, out);
     this.#rearm(out);
     this.#leaveIfDone(out);
   }
@@ -232,13 +222,10 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     if (held !== undefined && held.phase === "running") {
       this.#slots.give(held.needs);
       held.phase = "queued";
-      this.#queue = [held, ...this.#queue.slice(this.#head)];
-      this.#head = 0;
+      this.#line.putBack(held);
     }
     this.#results.unsafe([], out);
   }
-
-  // ── Ending ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #cancel(message: WorkerCancel, now: Now, out: Out): void {
     const key = keyOf(message.tid, message.attempt);
@@ -304,8 +291,6 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     this.#results.add(held.key, { tid: held.tid, attempt: held.attempt, result });
   }
 
-  // ── Telling ──────────────────────────────────────────────────────────────────────────────────────────────────────
-
   #introduce(out: Out): void {
     const { host, pid, slots, prefetch, resources } = this.#facts;
     const held = [...this.#held.values()].map(({ tid, attempt, phase }) => {
@@ -321,11 +306,10 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #acknowledge(tid: string, attempt: number, out: Out): void {
     const finished = this.#results.acknowledge(tid, attempt);
     if (finished === undefined) return;
+    this.#followers.drop(keyOf(tid, attempt));
     if (attempt > 1 && this.#newest.get(tid) === keyOf(tid, attempt)) this.#newest.delete(tid);
     out.effects.push({ t: "forget", tid, attempt, failed: finished.result.outcome.class !== "ok" });
   }
-
-  // ── While it runs ────────────────────────────────────────────────────────────────────────────────────────────────
 
   #newestOf(tid: string): AttemptKey {
     return this.#newest.get(tid) ?? tid;
@@ -348,7 +332,10 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     const key = this.#newestOf(message.tid);
     const before = this.#followers.has(key);
     const held = this.#held.get(key);
-    this.#followers.follow(key, held?.attempt ?? this.#results.get(key)?.attempt ?? 0, message);
+    const attempt = held?.attempt ?? this.#results.get(key)?.attempt;
+    // Not here any more: the endpoint knows better, and serves it from the files.
+    if (attempt === undefined) return;
+    this.#followers.follow(key, attempt, message);
     const after = this.#followers.has(key);
     if (before !== after && held !== undefined && held.phase !== "queued") {
       out.effects.push({ t: "watch", key, on: after });
@@ -367,7 +354,11 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #pump(key: AttemptKey, out: Out): void {
     if (!this.#followers.has(key)) return;
     const held = this.#held.get(key);
-    const sizes = sizesOf(held, this.#results.get(key)?.result);
+    const result = this.#results.get(key)?.result;
+    const sizes =
+      held === undefined
+        ? { stdout: result?.stdout.total ?? 0, stderr: result?.stderr.total ?? 0, over: true }
+        : { stdout: held.stdout_bytes, stderr: held.stderr_bytes, over: false };
     this.#followers.pump(key, sizes, (order) => out.effects.push({ t: "chunk", order }));
   }
 
@@ -377,8 +368,6 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     held.input_taken = offset;
     out.effects.push({ t: "send", messages: [{ t: "input_ack", tid: held.tid, offset, closed }] });
   }
-
-  // ── Leaving ──────────────────────────────────────────────────────────────────────────────────────────────────────
 
   #stop(how: "drain" | "now", now: Now, out: Out): void {
     this.#stopping = true;
@@ -401,11 +390,6 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     const at_ms = this.#deadlines.rearm();
     if (at_ms !== undefined) out.effects.push({ t: "wake", at_ms });
   }
-}
-
-function sizesOf(held: HeldAttempt | undefined, result: Result | undefined): OutputSizes {
-  if (held !== undefined) return { stdout: held.stdout_bytes, stderr: held.stderr_bytes, over: false };
-  return { stdout: result?.stdout.total ?? 0, stderr: result?.stderr.total ?? 0, over: true };
 }
 
 function joined(reason: string | undefined, more: string): string {

@@ -1,6 +1,6 @@
 /**
  * A real worker process with a stand-in for its endpoint, for tests: sends it messages, collects what it says, and cleans
- * up whatever happens.
+ * up whatever happens. With `GC_TEST_BINARY=dist/gc` the worker is that executable instead of the sources.
  */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";
@@ -130,7 +130,8 @@ export class Rig {
   spawn(): void {
     const env = { PATH: process.env.PATH ?? "", HOME: this.dir, ...this.#options.env };
     const log = fs.openSync(this.path("worker.log"), "a");
-    this.worker = Bun.spawn([...(this.#options.wrapper ?? []), ...selfArgv(), "__worker", this.path("w")], {
+    const gc = process.env.GC_TEST_BINARY === undefined ? selfArgv() : [process.env.GC_TEST_BINARY];
+    this.worker = Bun.spawn([...(this.#options.wrapper ?? []), ...gc, "__worker", this.path("w")], {
       env,
       cwd: this.dir,
       stdio: ["ignore", log, log],
