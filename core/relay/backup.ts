@@ -28,7 +28,13 @@ export function backupDatabase(db: Database, bodyOf: (seq: number) => Uint8Array
   removeIfThere(beside);
   const umask = process.umask(0o077);
   try {
-    db.prepare("VACUUM INTO ?").run(beside);
+    // Finalised, else the connection lives on after it is closed, and with it its lock.
+    const vacuum = db.prepare<unknown, [string]>("VACUUM INTO ?");
+    try {
+      vacuum.run(beside);
+    } finally {
+      vacuum.finalize();
+    }
     const copy = new Database(beside, { readwrite: true, create: false, strict: true });
     try {
       copy.transaction(() => {

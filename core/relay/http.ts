@@ -60,6 +60,7 @@ export class Http {
 
   async answer(request: Request, from: Origin): Promise<Response> {
     try {
+      if (!URL.canParse(request.url)) throw new GcError("usage", "http.bad_host", "The Host header is not a host");
       return await this.route(request, from, new URL(request.url));
     } catch (error) {
       return this.failed(error);
