@@ -35,6 +35,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
         what: `CPU per task with ${deep.toLocaleString("en-US")} queued against 10,000`,
         value: (of) => cpuEach(of("1 M queued")) / cpuEach(of("10 k queued")),
         limit: 1.5,
+        of_cpu: true,
         better: "at most",
         goal: 1.15,
       },

@@ -47,6 +47,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
         what: "CPU per task against the floor",
         value: (of) => cpuEach(of("gc")) / cpuEach(of("floor")),
         limit: 1.6,
+        of_cpu: true,
         better: "at most",
         goal: 1.3,
         peer: floor.side.mode,

@@ -33,6 +33,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
         what: "CPU-µs per zero-work task over all processes",
         value: (of) => cpuEach(of("gc")),
         limit: 20,
+        of_cpu: true,
         better: "at most",
         goal: 7,
       },
