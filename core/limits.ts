@@ -21,6 +21,8 @@ export const connectTimeout_ms = 15_000;
 /** Ping interval and death of a silent session; proxies cut sockets that are idle for 30 s (ecosystem.md §1.7). */
 export const pingEvery_ms = 20_000;
 export const silence_ms = 60_000;
+/** Ping interval on Unix sockets: there is no proxy, and an idle endpoint must not use CPU (ecosystem.md §1.7). */
+export const pingLocalEvery_ms = 40_000;
 /** Full-jitter reconnection, first and largest delay. gc never gives up (reliability-security.md §3.6). */
 export const reconnectFirst_ms = 250;
 export const reconnectMax_ms = 60_000;

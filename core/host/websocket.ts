@@ -147,7 +147,10 @@ function wayTo(target: DialTarget): Way {
  */
 function checkOwner(path: string): void {
   const owner = statSync(path, { throwIfNoEntry: false })?.uid;
-  if (owner === undefined || owner === 0 || owner === process.getuid?.()) return;
+  // Without the cost of dialling: a worker may wait for its endpoint for days.
+  if (owner === undefined)
+    throw unreachable(`socket ${path}`, Object.assign(new Error("no such file"), { code: "ENOENT" }));
+  if (owner === 0 || owner === process.getuid?.()) return;
   const message = `The socket ${path} belongs to another user (uid ${owner})`;
   throw new GcError("permission", "link.foreign_socket", message, { hint: `ls -l ${path}` });
 }

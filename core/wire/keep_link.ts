@@ -9,7 +9,7 @@ import { reconnectLocalMax_ms, reconnectMax_ms } from "../limits.ts";
 import { retryDelay, steadyAfter_ms } from "./backoff.ts";
 import type { Address, Link, LinkEvents, Self } from "./link.ts";
 import { type Attempt, attempt } from "./open_link.ts";
-import { ordinaryTiming, type Timing } from "./session.ts";
+import type { Timing } from "./session.ts";
 
 /** The handle on a link that comes back. */
 export interface KeptLink {
@@ -30,7 +30,7 @@ export function keepLink(
   self: Self,
   events: LinkEvents,
   host: Host,
-  timing: Timing = ordinaryTiming,
+  timing?: Timing,
 ): KeptLink {
   let current: Link | undefined;
   let trying: Attempt | undefined;

@@ -7,7 +7,7 @@ import { connectTimeout_ms } from "../limits.ts";
 import { Connection } from "./connection.ts";
 import type { Address, Link, LinkEvents, Self } from "./link.ts";
 import { checkHello } from "./proof.ts";
-import { type OpenerSide, ordinaryTiming, type Timing } from "./session.ts";
+import { localTiming, type OpenerSide, ordinaryTiming, type Timing } from "./session.ts";
 import { software } from "./software.ts";
 
 /** An attempt under way. */
@@ -42,7 +42,7 @@ export function attempt(
   self: Self,
   host: Host,
   events: LinkEvents,
-  timing: Timing = ordinaryTiming,
+  timing: Timing = address.kind === "unix" ? localTiming : ordinaryTiming,
 ): Attempt {
   let connection: Connection | undefined;
   let giveUp = (): void => {};

@@ -8,7 +8,7 @@
  *     either:    any state ─────────► over
  */
 import { GcError } from "../errors.ts";
-import { authTimeout_ms, frameBytesBeforeAuthMax, pingEvery_ms, silence_ms } from "../limits.ts";
+import { authTimeout_ms, frameBytesBeforeAuthMax, pingEvery_ms, pingLocalEvery_ms, silence_ms } from "../limits.ts";
 import type { KeyRecord } from "../schema/envelope.ts";
 import {
   type Auth,
@@ -71,7 +71,11 @@ export interface Timing {
   silence_ms: number;
 }
 
+/** Over networks. */
 export const ordinaryTiming: Timing = { auth_ms: authTimeout_ms, ping_ms: pingEvery_ms, silence_ms };
+
+/** Over a Unix socket no proxy cuts what is idle, and the kernel reports an end: half of the pings will do. */
+export const localTiming: Timing = { ...ordinaryTiming, ping_ms: pingLocalEvery_ms };
 
 /** WebSocket close codes of gc. */
 export const closeCodes = {
@@ -84,10 +88,10 @@ export const closeCodes = {
 } as const;
 
 /**
- * The acceptor counts on the opener's pings and asks only when two of them are missing, so that an idle link costs it
- * next to nothing.
+ * The acceptor counts on the opener's pings and asks only when they are missing, after this part of the silence that
+ * means death; so an idle link costs it next to nothing.
  */
-const acceptorPingFactor = 2.25;
+const acceptorPatience = 0.75;
 
 type Phase = "hello" | "auth" | "welcome" | "up" | "over";
 
@@ -117,7 +121,7 @@ export class Session {
     this.#phase = side.kind === "opener" ? "hello" : "auth";
     this.#heard_ms = now_ms;
     this.#deadline_ms = now_ms + timing.auth_ms;
-    this.#ping_ms = timing.ping_ms * (side.kind === "opener" ? 1 : acceptorPingFactor);
+    this.#ping_ms = side.kind === "opener" ? timing.ping_ms : timing.silence_ms * acceptorPatience;
   }
 
   /** Whether messages flow. */

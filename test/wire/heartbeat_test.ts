@@ -2,8 +2,8 @@
 import { expect, test } from "bun:test";
 import { encodeFrame } from "../../core/wire/codec.ts";
 import { partsOf } from "../../core/wire/parts.ts";
-
-import { sendsOf, upSession } from "./session_pair.ts";
+import { localTiming, ordinaryTiming } from "../../core/wire/session.ts";
+import { sendsOf, timing, upSession } from "./session_pair.ts";
 
 test("the opener pings after 20 s without a word, the acceptor only after 45 s", () => {
   for (const [side, after_ms] of [
@@ -74,4 +74,9 @@ test("parts of a long frame are signs of life", () => {
   }
   expect(out).toHaveLength(1);
   expect(out[0]?.kind).toBe("messages");
+});
+
+test("on a Unix socket the opener pings after 40 s, and death comes no later", () => {
+  expect(ordinaryTiming).toEqual(timing);
+  expect(localTiming).toEqual({ ...ordinaryTiming, ping_ms: 40_000 });
 });
