@@ -1,6 +1,6 @@
 /**
- * Runs gc as a person would: in a home folder of its own, with nothing of ours in its environment. From its sources; with
- * E2E_GC=dist/gc the same tests try the executable.
+ * Runs gc as a person would: in a home folder of its own, with nothing of ours in its environment. From its sources;
+ * with E2E_GC=dist/gc the same tests try the executable.
  */
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -33,7 +33,7 @@ export class Place {
     return { PATH: process.env.PATH ?? "", HOME: this.dir, GC_HOME: this.home, LANG: "C.UTF-8", ...more };
   }
 
-  /** Runs `gc ARGS`; standard input is empty unless given. A run that hangs ends with code 124. */
+  /** Runs `gc ARGS`; standard input is empty unless given. A run that hangs (25 s) ends with code 124. */
   async gc(args: string[], options: RunOptions = {}): Promise<Ran> {
     return this.run([...gcArgv, ...args], options);
   }
@@ -46,7 +46,7 @@ export class Place {
       stdin: Buffer.from(stdin),
       stdout: "pipe",
       stderr: "pipe",
-      timeout: 15_000,
+      timeout: 25_000,
       killSignal: "SIGKILL",
     });
     const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);

@@ -74,7 +74,7 @@ describe.skipIf(Bun.which("fish") === null)("gc completion fish", () => {
     expect(ran.stderr).toBe("");
     const answers = ran.stdout.split("---\n");
     for (const [i, [, offered, not]] of asked.slice(0, -1).entries()) expectOffers(answers[i] ?? "", offered, not);
-  });
+  }, 30_000);
 });
 
 describe.skipIf(Bun.which("zsh") === null)("gc completion zsh", () => {
@@ -88,5 +88,5 @@ describe.skipIf(Bun.which("zsh") === null)("gc completion zsh", () => {
       zpty -d z; print -r -- completed`;
     const ran = await place.run(["zsh", "-f", "-c", script], { env: env() });
     expect(ran.stdout).toContain("completed");
-  });
+  }, 30_000);
 });

@@ -177,5 +177,5 @@ describe("every command", () => {
       expect(new Set(flags).size).toBe(flags.length);
       expect(flags).toContain("--json");
     }
-  });
+  }, 30_000);
 });
