@@ -87,6 +87,8 @@ class AttachedRun {
   async run(spec: TaskSpec, wish: AttachWish): Promise<number> {
     const { client } = this.desk;
     const batch = batchOf(this.desk, this.endpoint, spec, wish);
+    // Before the task is kept: a signal must never leave one behind that nobody has heard of.
+    const interrupts = new Interrupts(this.cli, this.steps(), wish.detachOnInterrupt === true);
     const head = client.submit(this.endpoint.record, batch, (fate) => this.learn(fate));
     this.id = head.id as EnvelopeId;
     const deliveries = client.watch({ envelopes: [this.id] });
@@ -95,7 +97,6 @@ class AttachedRun {
     }
     client.flush();
     this.attach();
-    const interrupts = new Interrupts(this.cli, this.steps(), wish.detachOnInterrupt === true);
     void this.watchRelay();
     try {
       const first = await Promise.race([this.firstResult(deliveries), this.left]);

@@ -2,7 +2,7 @@
  * The person's terminal while a task has one of its own: raw, so that every key goes to the task, with the escape that
  * ssh has: Enter, tilde, dot leaves the task alone.
  */
-import { ReadStream, WriteStream } from "node:tty";
+import { WriteStream } from "node:tty";
 import type { Cli } from "./cli.ts";
 
 export interface TerminalSize {
@@ -22,7 +22,7 @@ export interface RawTerminal {
 
 /** Makes the terminal raw, if there is one; else the task gets a terminal of the usual size. */
 export function openTerminal(cli: Cli): RawTerminal {
-  const keyboard = cli.terminal.stdin ? new ReadStream(0) : undefined;
+  const before = cli.terminal.stdin ? stty("-g") : undefined;
   const screen = cli.terminal.stdout ? new WriteStream(1) : undefined;
   const told = new Set<(columns: number, rows: number) => void>();
   const size = (): TerminalSize => {
@@ -33,7 +33,7 @@ export function openTerminal(cli: Cli): RawTerminal {
     const now = size();
     for (const each of told) each(now.columns, now.rows);
   };
-  keyboard?.setRawMode(true);
+  if (before !== undefined) stty("raw", "-echo");
   process.on("SIGWINCH", resized);
   let open = true;
   return {
@@ -43,7 +43,7 @@ export function openTerminal(cli: Cli): RawTerminal {
       let state: "line" | "tilde" | "text" = "line";
       return async () => {
         const piece = await read();
-        if (piece === undefined || keyboard === undefined) return piece;
+        if (piece === undefined || before === undefined) return piece;
         for (const byte of piece) {
           if (byte === 13 || byte === 10) state = "line";
           else if (state === "line" && byte === 126) state = "tilde";
@@ -59,7 +59,17 @@ export function openTerminal(cli: Cli): RawTerminal {
       if (!open) return;
       open = false;
       process.off("SIGWINCH", resized);
-      keyboard?.setRawMode(false);
+      if (before !== undefined) stty(before);
     },
   };
+}
+
+/**
+ * Sets or reads the modes of the terminal by the program for that: the runtime's own raw mode goes on turning line
+ * feeds of the output into two characters, which the task's terminal has done already.
+ */
+function stty(...words: string[]): string | undefined {
+  const { success, stdout } = Bun.spawnSync(["stty", ...words], { stdin: 0, stdout: "pipe", stderr: "ignore" });
+  const text = stdout.toString().trim();
+  return success ? text : undefined;
 }

@@ -18,6 +18,7 @@ import { fromWireError, type KeptLink, type Link, type LinkEvents } from "../wir
 import { type Batch, Composer } from "./composer.ts";
 import { Deliveries } from "./deliveries.ts";
 import type {
+  AskWithoutRid,
   ClientEffect,
   ClientEvent,
   ClientNews,
@@ -32,7 +33,7 @@ import type {
 import { Inbox } from "./inbox.ts";
 import { type Heard, Intake } from "./intake.ts";
 import type { FromUserLive } from "./live.ts";
-import type { ParcelStore } from "./outbox.ts";
+import { keepRecords, type ParcelStore } from "./outbox.ts";
 import { entryOf } from "./parcel.ts";
 import { SubmitState } from "./state.ts";
 
@@ -66,6 +67,7 @@ export class Client {
   /** Signed bytes that were not confirmed yet, so that sending them does not read the file again. */
   private readonly unsent = new Map<EnvelopeId, Uint8Array>();
   private readonly fates = new Map<EnvelopeId, (fate: Fate) => void>();
+  private readonly withdrawals = new Map<EnvelopeId, (done: boolean) => void>();
   private readonly watches = new Map<number, Deliveries>();
   private readonly posts = new Map<number, (error: WireError | undefined) => void>();
   private readonly requests = new Map<number, (answer: PlainAnswer | WireError) => void>();
@@ -90,7 +92,7 @@ export class Client {
     const part = {
       decide: (event: ClientEvent, out: { records: ClientRecord[]; effects: ClientEffect[] }) =>
         this.state.decide(event, out),
-      keep: (records: readonly ClientRecord[]) => this.keep(records),
+      keep: (records: readonly ClientRecord[]) => keepRecords(parts.store, records),
       perform: (effects: readonly ClientEffect[]) => this.perform(effects),
     };
     this.turns = runInTurns(part, parts.soon ?? soon, (error) => this.fail(error));
@@ -160,7 +162,7 @@ export class Client {
   /** Takes back what was never sent; false when a relay may have it already, and it has to be cancelled instead. */
   withdraw(id: EnvelopeId): Promise<boolean> {
     return new Promise((resolve) => {
-      this.fates.set(id, (fate) => resolve(fate === "withdrawn"));
+      this.withdrawals.set(id, resolve);
       this.turns.push({ kind: "withdraw", id });
     });
   }
@@ -273,17 +275,6 @@ export class Client {
     for (const told of this.onLive) told(heard);
   }
 
-  private keep(records: readonly ClientRecord[]): void {
-    const { store } = this.parts;
-    for (const record of records) {
-      if (record.kind === "entry") store.put(record.parcel);
-      else if (record.kind === "stored") store.stored(record.id, record.epoch);
-      else if (record.kind === "accepted") store.accepted(record.id);
-      else if (record.kind === "refused") store.refused(record.id, record.error);
-      else store.withdrawn(record.id);
-    }
-  }
-
   private perform(effects: readonly ClientEffect[]): void {
     const link = this.kept.link();
     const messages: Frameable[] = [];
@@ -301,8 +292,11 @@ export class Client {
       case "send":
         return effect.message as Frameable;
       case "submit": {
-        const bytes = effect.ids.map((id) => this.unsent.get(id) ?? this.parts.store.envelope(id));
-        return { t: "submit", rid: effect.rid, bytes: bytes.filter((each) => each !== undefined) } as Frameable;
+        const bytes = effect.ids.map((id) => this.unsent.get(id) ?? this.stored(id));
+        if (bytes.every((each) => each !== undefined)) return { t: "submit", rid: effect.rid, bytes } as Frameable;
+        const error: WireError = { t: "error", kind: "data", code: "outbox.damaged", message: "Its file is damaged" };
+        this.turns.push({ kind: "error", re: effect.rid, error, now_ms: this.now() });
+        return undefined;
       }
       case "receipt":
       case "cancel":
@@ -313,6 +307,19 @@ export class Client {
       }
       default:
         return undefined;
+    }
+  }
+
+  /** The bytes of an envelope from the store; undefined when they are damaged. */
+  private stored(id: EnvelopeId): Uint8Array | undefined {
+    try {
+      return this.parts.store.envelope(id);
+    } catch (error) {
+      this.host.log.warn("envelope cannot be sent", {
+        id,
+        why: error instanceof Error ? error.message : String(error),
+      });
+      return undefined;
     }
   }
 
@@ -328,7 +335,9 @@ export class Client {
         this.unsent.delete(news.id);
         return this.settle(news.id, news.error);
       case "withdrawn":
-        return this.settle(news.id, news.done ? "withdrawn" : "stored");
+        this.withdrawals.get(news.id)?.(news.done);
+        this.withdrawals.delete(news.id);
+        return news.done ? this.settle(news.id, "withdrawn") : undefined;
       case "results":
         return this.watches.get(news.watch)?.push(news.seq, news);
       case "posted": {
@@ -385,6 +394,3 @@ export class Client {
     return this.host.clock.now();
   }
 }
-
-/** A question without the number that `ask` gives it. */
-export type AskWithoutRid = LiveAsk extends infer A ? (A extends { rid: number } ? Omit<A, "rid"> : never) : never;

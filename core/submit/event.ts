@@ -54,6 +54,9 @@ export type PlainAnswer = Envelopes | EndpointsAnswer;
 export type LiveAsk = Extract<FromUserLive, { rid: number }>;
 export type LiveAnswer = Extract<FromEndpointLive, { re: number }>;
 
+/** A question without the number that `ask` gives it. */
+export type AskWithoutRid = LiveAsk extends infer A ? (A extends { rid: number } ? Omit<A, "rid"> : never) : never;
+
 /** Why a live question got no answer. */
 export type NoAnswer = "offline" | "slow" | "forbidden" | "timeout";
 

@@ -11,12 +11,14 @@
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
+import { digestOf } from "../envelope/envelope.ts";
 import { isAbsent, makePrivateDir, readIfThere, readJsonIfThere, removeIfThere, writeDurable } from "../host/files.ts";
 import { timeToLive_ms } from "../limits.ts";
 import { crashPoint } from "../planted.ts";
 import type { ParcelHead } from "../schema/outbox.ts";
 import type { WireError } from "../schema/session_message.ts";
 import { type EnvelopeId, isId } from "../task/id.ts";
+import type { ClientRecord } from "./event.ts";
 import { headBytesMax, type Parcel, packParcel, unpackHead, unpackParcel } from "./parcel.ts";
 
 /** What `client.ts` needs of a place that keeps parcels. The simulation has one in memory. */
@@ -27,10 +29,21 @@ export interface ParcelStore {
   accepted(id: EnvelopeId): void;
   refused(id: EnvelopeId, error: WireError): void;
   withdrawn(id: EnvelopeId): void;
-  /** The signed bytes, to be sent (again). */
+  /** The signed bytes, to be sent (again). Undefined when they are gone. @throws GcError when they are damaged. */
   envelope(id: EnvelopeId): Uint8Array | undefined;
   /** Parcels that no endpoint has accepted yet. */
   waiting(): { head: ParcelHead; epoch?: string }[];
+}
+
+/** Keeps what a turn of `state.ts` decided. */
+export function keepRecords(store: ParcelStore, records: readonly ClientRecord[]): void {
+  for (const record of records) {
+    if (record.kind === "entry") store.put(record.parcel);
+    else if (record.kind === "stored") store.stored(record.id, record.epoch);
+    else if (record.kind === "accepted") store.accepted(record.id);
+    else if (record.kind === "refused") store.refused(record.id, record.error);
+    else store.withdrawn(record.id);
+  }
 }
 
 /** One parcel as `ps` shows it. */
@@ -102,7 +115,8 @@ export class Outbox implements ParcelStore {
   }
 
   envelope(id: EnvelopeId): Uint8Array | undefined {
-    return this.find(id)?.envelope;
+    const parcel = this.find(id);
+    return parcel !== undefined && digestOf(parcel.envelope) === parcel.head.digest ? parcel.envelope : undefined;
   }
 
   waiting(): { head: ParcelHead; epoch?: string }[] {

@@ -44,6 +44,11 @@ export class Requests {
     return rid;
   }
 
+  /** Opens a request that is first sent by a later `tick`. */
+  startLater(request: Request, due_ms: number): void {
+    this.open.set(this.next++, { request, tries: 0, due_ms });
+  }
+
   /** The request that was answered, which is then closed; undefined when it was closed before. */
   finish(rid: number): Request | undefined {
     const open = this.open.get(rid);

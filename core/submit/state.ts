@@ -7,7 +7,7 @@
 
 import { unreachable } from "../assert.ts";
 import type { Decision, Part } from "../host/turn.ts";
-import { windowBytes, windowEnvelopes } from "../limits.ts";
+import { resend_ms, windowBytes, windowEnvelopes } from "../limits.ts";
 import type { WireError } from "../schema/session_message.ts";
 import type { EnvelopeId, PrincipalId } from "../task/id.ts";
 import type { ClientEffect, ClientEvent, ClientRecord, Entry, FreshResults, LiveAsk, NoAnswer } from "./event.ts";
@@ -222,8 +222,11 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
       const standing = this.entries.get(id);
       if (standing?.phase !== "sending") continue;
       if (!stored.has(id)) {
-        standing.phase = "waiting";
-        this.waiting.push(id);
+        // A relay that says neither yes nor no is asked again, but not at once.
+        const { size } = standing.entry;
+        this.sendingBytes += size;
+        this.sendingCount += 1;
+        this.requests.startLater({ kind: "submit", ids: [id], size }, event.now_ms + resend_ms);
         continue;
       }
       standing.phase = "stored";
@@ -234,6 +237,7 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
       out.effects.push({ kind: "stored", id });
     }
     this.pump(event.now_ms, out);
+    this.setAlarm(out);
   }
 
   private failed(event: EventOf<"error">, out: Out): void {

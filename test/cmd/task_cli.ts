@@ -23,7 +23,13 @@ export class CliHome extends TestHome {
 
   /** Starts `gc WORDS…` and leaves it running. */
   start(words: readonly string[], options: RunWith = {}): Running {
-    const env = { PATH: process.env.PATH ?? "", HOME: this.root, GC_HOME: this.root, GC_AUTOSTART: "0", ...options.env };
+    const env = {
+      PATH: process.env.PATH ?? "",
+      HOME: this.root,
+      GC_HOME: this.root,
+      GC_AUTOSTART: "0",
+      ...options.env,
+    };
     return new Running([process.execPath, entry, ...words], env, this.root, options.stdin);
   }
 

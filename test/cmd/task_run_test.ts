@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
-import { writeFileSync } from "node:fs";
+import { readdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Frameable } from "../../core/wire/codec.ts";
 import { CliHome, until } from "./task_cli.ts";
@@ -125,6 +125,28 @@ describe("gc run", () => {
     const refused = await here.gc(["run", "-e", "lab", "--", "true"]);
     expect(refused.code).toBe(125);
     expect(refused.stderr).toContain("You may not submit here");
+  });
+
+  test("says that the task waits here when the relay stays away, and exits with 125", async () => {
+    await here.world.close();
+    const env = { GC_RELAY_WAIT: "0.3" };
+    const { code, stdout, stderr } = await here.gc(["run", "--", "true"], { env });
+    expect({ code, stdout }).toEqual({ code: 125, stdout: "" });
+    expect(stderr).toContain("waits in the outbox");
+    await here.openWorld();
+    expect((await here.gc(["ps"])).code).toBe(0);
+    await until(() => here.world.envelopes.size === 1);
+  });
+
+  test("drops the task at Ctrl-C while it has not left this machine", async () => {
+    await here.world.close();
+    const child = here.start(["run", "--", "true"]);
+    await until(() => readdirSync(here.root).includes("outbox") && readdirSync(here.home.outbox).length === 1);
+    child.child.kill("SIGINT");
+    const { code, stderr } = await child.end();
+    expect(code).toBe(130);
+    expect(stderr).toContain("dropped");
+    expect(readdirSync(here.home.outbox)).toEqual([]);
   });
 
   test("prints the id alone with --detach", async () => {

@@ -1,4 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
 import type { Fate } from "../../core/submit/client.ts";
 import type { Delivery } from "../../core/submit/deliveries.ts";
 import type { EnvelopeId, GroupId, PrincipalId } from "../../core/task/id.ts";
@@ -149,6 +151,25 @@ describe("Client", () => {
     await until(() => fates.length === 1);
     expect(fates[0]).toMatchObject({ code: "submit.forbidden" });
     expect(outbox.head(head.id as EnvelopeId)?.refused?.message).toBe("Not you");
+  });
+
+  test("gives up what is damaged on disk instead of sending it", async () => {
+    await here.world.close();
+    const first = await opened();
+    const head = first.client.submit(here.world.endpoint.record, echo("hurt"));
+    first.client.flush();
+    first.client.close();
+    const path = join(here.home.outbox, `${head.id}.task`);
+    const bytes = await Bun.file(path).bytes();
+    // In the middle of the signed envelope, which lies between the head and the specs.
+    const at = bytes.byteLength - 120;
+    bytes[at] = (bytes[at] ?? 0) ^ 1;
+    writeFileSync(path, bytes);
+    await here.openWorld();
+    const { client, outbox } = await opened();
+    client.adoptWaiting();
+    await until(() => outbox.head(head.id as EnvelopeId)?.refused !== undefined);
+    expect(here.world.envelopes.size).toBe(0);
   });
 
   test("tries again when the relay is full for a while", async () => {

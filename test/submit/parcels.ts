@@ -1,4 +1,5 @@
 /** Parcels for tests, with heads that fit the schema but nothing behind their signatures. */
+import { digestOf } from "../../core/envelope/envelope.ts";
 import type { KeyRecord } from "../../core/schema/envelope.ts";
 import type { Parcel } from "../../core/submit/parcel.ts";
 import { type EnvelopeId, envelopeId, type PrincipalId } from "../../core/task/id.ts";
@@ -28,7 +29,7 @@ export function parcel(number: number, more: Partial<Parcel["head"]> = {}): Parc
       context: "local",
       group,
       count: 1,
-      digest: number.toString(16).padStart(64, "0"),
+      digest: digestOf(envelope),
       created_ms: 1000 + number,
       expires_ms: 1_000_000,
       size: envelope.byteLength,

@@ -140,6 +140,15 @@ describe("SubmitState", () => {
     expect(ofKind(effects, "submit").map((effect) => effect.ids)).toEqual([[idNumber(1)], [idNumber(2)]]);
   });
 
+  test("asks again, but not at once, when the relay says neither yes nor no", () => {
+    const { decide } = start();
+    decide(up());
+    const rid = ofKind(decide(submit(1)).effects, "submit")[0]?.rid ?? -1;
+    const answer = decide({ kind: "submitted", re: rid, ids: [], now_ms: 0 });
+    expect(ofKind(answer.effects, "submit")).toEqual([]);
+    expect(ofKind(decide({ kind: "tick", now_ms: 30_000 }).effects, "submit").length).toBe(1);
+  });
+
   test("keeps at most a window of bytes in flight", () => {
     const { decide } = start();
     decide(up());
