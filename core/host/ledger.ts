@@ -5,8 +5,9 @@
  *     record   u32le length | u32le crc32 | bytes
  *     mark     u32le 0xffffffff | u32le crc32 | "gc-sync\0" | u64le own offset
  *
- * The first write after a sync begins with a mark, which says that all before it is on stable storage. So a bad record with a mark behind
- * it is damage, and one without is the torn end of a write that nobody was told about: that is cut off.
+ * The first write after a sync begins with a mark, which says that all before it is on stable storage. So a bad
+ * record with a mark behind it is damage, and one without is the torn end of a write that nobody was told about: that
+ * is cut off.
  */
 import * as fs from "node:fs";
 import { dirname } from "node:path";
@@ -20,7 +21,9 @@ export interface Ledger {
   readonly torn_bytes: number;
   /** Visits all records that are in the file, oldest first. Appended ones that are not synced yet are left out. */
   replay(visit: (record: Uint8Array) => void): void;
-  /** Queues a record of 1 byte to 64 MiB; it is neither written nor safe before `sync`. Do not change it until then. */
+  /**
+   * Queues a record of 1 byte to 64 MiB; it is neither written nor safe before `sync`. Do not change it until then.
+   */
   append(record: Uint8Array): void;
   /**
    * Hands what was appended to the operating system: it outlives this process, but not a power cut.
@@ -28,8 +31,8 @@ export interface Ledger {
    */
   write(): void;
   /**
-   * Writes what was appended and waits until all of the file is on stable storage. When it throws, nothing is lost: the records stay
-   * queued and the next call writes them again.
+   * Writes what was appended and waits until all of the file is on stable storage. When it throws, nothing is lost:
+   * the records stay queued and the next call writes them again.
    * @throws GcError `file.no_space` or `file.failed`.
    */
   sync(): void;
@@ -42,8 +45,8 @@ export interface Ledger {
   bytes(): number;
   /**
    * Compaction: puts these records in the place of all that is in the file, in one step. They must hold whatever is
-   * still needed, also of what was appended and not synced. When it throws, file and queue are as before. Does nothing,
-   * and returns false, while a `syncLater` is under way.
+   * still needed, also of what was appended and not synced. When it throws, file and queue are as before. Does
+   * nothing, and returns false, while a `syncLater` is under way.
    */
   replaceWith(records: Iterable<Uint8Array>): boolean;
   /** Closes the file. What is not synced is lost. */
@@ -272,7 +275,9 @@ function writeBeside(path: string, records: Iterable<Uint8Array>): { fd: number;
 function scan(fd: number, size: number, path: string, visit: (record: Uint8Array) => void): number {
   let chunk: Buffer = Buffer.alloc(0);
   let chunkAt = 0;
-  /** The bytes from `at` on, `count` of them, or undefined when the file is shorter. A view; chunks are never reused. */
+  /**
+   * The bytes from `at` on, `count` of them, or undefined when the file is shorter. A view; chunks are never reused.
+   */
   const bytesAt = (at: number, count: number): Buffer | undefined => {
     if (at + count > size) return undefined;
     if (at < chunkAt || at + count > chunkAt + chunk.byteLength) {

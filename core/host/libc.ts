@@ -1,7 +1,7 @@
 /**
  * The few system calls that the runtime does not offer. Everything here may be missing: where memory is limited by
- * `ulimit -v`, or code generation is forbidden, there is no foreign function interface (bun.md §2). Callers have another
- * way, or do without.
+ * `ulimit -v`, or code generation is forbidden, there is no foreign function interface (bun.md §2). Callers have
+ * another way, or do without.
  */
 import { dlopen, FFIType, ptr } from "bun:ffi";
 

@@ -1,4 +1,6 @@
-/** One attempt of a task as the worker holds it, from the message that brings it to the acknowledgement of its result. */
+/**
+ * One attempt of a task as the worker holds it, from the message that brings it to the acknowledgement of its result.
+ */
 import type { Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import { type Needs, needsOf } from "./slots.ts";

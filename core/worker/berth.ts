@@ -1,4 +1,6 @@
-/** What a running task has to itself on disk: a sandbox and a file for each stream. Made once per slot, used by turns. */
+/**
+ * What a running task has to itself on disk: a sandbox and a file for each stream. Made once per slot, used by turns.
+ */
 import { join } from "node:path";
 import type { Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";

@@ -1,7 +1,7 @@
 /**
  * A worker as a process: brings what happens (the link, processes, timers) to the state as events, and does what it
- * decides. It outlives its endpoint: tasks go on without a link, results wait in the spool, and the link is opened again
- * for as long as the worker's directory is there.
+ * decides. It outlives its endpoint: tasks go on without a link, results wait in the spool, and the link is opened
+ * again for as long as the worker's directory is there.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";
@@ -11,7 +11,7 @@ import { makePrivateDir, readJsonIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { libc } from "../host/libc.ts";
 import { identify } from "../host/processes.ts";
-import { type Part, runInTurns, type Turns } from "../host/turn.ts";
+import { type Part, runInTurns, soon, type Turns } from "../host/turn.ts";
 import { crashPoint } from "../planted.ts";
 import { parse, type SchemaName } from "../schema/validate.ts";
 import type { WorkerFile } from "../schema/worker_file.ts";
@@ -101,11 +101,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     const { finished } = this.#spool.content();
     const facts = { host: host.hostname, pid: process.pid, slots, prefetch, resources };
     this.#state = new WorkerState(facts, finished);
-    this.#turns = runInTurns<WorkerEvent, WorkerRecord, WorkerEffect>(
-      this,
-      (turn) => void setImmediate(turn),
-      (error) => this.#fail(error),
-    );
+    this.#turns = runInTurns<WorkerEvent, WorkerRecord, WorkerEffect>(this, soon, (error) => this.#fail(error));
     const push = (event: WorkerEvent): void => this.#turns.push(event);
     const { id: worker_id, sandboxes, outputs } = file;
     const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };

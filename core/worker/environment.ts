@@ -1,7 +1,7 @@
 /**
- * The environment of tasks: that of the worker without what steers gc's own runtime or its loader, then the endpoint's
- * additions, then the task's own. `BUN_*`, `NODE_OPTIONS` and `LD_*` of ours never reach a child (bun.md §0.6); a task or
- * an endpoint that sets them on purpose may.
+ * The environment of tasks: that of the worker without what steers gc's own runtime or its loader, then the
+ * endpoint's additions, then the task's own. `BUN_*`, `NODE_OPTIONS` and `LD_*` of ours never reach a child (bun.md
+ * §0.6); a task or an endpoint that sets them on purpose may.
  */
 import type { TaskSpec } from "../schema/task.ts";
 

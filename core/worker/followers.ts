@@ -1,6 +1,7 @@
 /**
- * Who follows the output of which task, how far they are, and how much may be sent to them: never more than their window
- * beyond what they acknowledged by their last `follow`. What is sent are orders to read; the bytes stay in files.
+ * Who follows the output of which task, how far they are, and how much may be sent to them: never more than their
+ * window beyond what they acknowledged by their last `follow`. What is sent are orders to read; the bytes stay in
+ * files.
  */
 import { chunkBytesMax } from "../limits.ts";
 import type { Follow } from "../schema/worker_message.ts";

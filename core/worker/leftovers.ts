@@ -27,8 +27,8 @@ const rounds = 20;
 const pause_ms = 50;
 
 /**
- * Kills whatever a dead worker's tasks left running on this machine, and removes the files of its slots. The worker must
- * be proved dead. Resolves when nothing is left, or after a second for what cannot be killed.
+ * Kills whatever a dead worker's tasks left running on this machine, and removes the files of its slots. The worker
+ * must be proved dead. Resolves when nothing is left, or after a second for what cannot be killed.
  */
 export async function killLeftovers(dir: string, host: Host): Promise<void> {
   const { started, finished } = readSpool(dir);

@@ -1,7 +1,7 @@
 /**
- * How a task ended, in the words and numbers that its user sees: its own code; 128+N for signal N; 124 for the walltime;
- * 125 when gc itself could not; 126 cannot execute; 127 not found (ecosystem.md §1.5). The first cause wins: a task
- * that was ended for its walltime is never `signal`, even if it then exits with 0.
+ * How a task ended, in the words and numbers that its user sees: its own code; 128+N for signal N; 124 for the
+ * walltime; 125 when gc itself could not; 126 cannot execute; 127 not found (ecosystem.md §1.5). The first cause
+ * wins: a task that was ended for its walltime is never `signal`, even if it then exits with 0.
  */
 import { constants } from "node:os";
 import { messageOf, systemCode } from "../errors.ts";
@@ -83,6 +83,11 @@ export function couldNotStart(trouble: StartTrouble): Outcome {
       return spawn(126, `The file "${command}" is not a program for this machine`);
     case "E2BIG":
       return spawn(126, "The command line and the environment together are too long for this machine");
+    case "EAGAIN":
+    case "ENOMEM":
+    case "EMFILE":
+    case "ENFILE":
+      return spawn(125, `This machine has no room for another process now (${code})`);
     case "ENOSPC":
     case "EDQUOT":
     case "EFBIG":

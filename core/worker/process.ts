@@ -1,6 +1,6 @@
 /**
- * Makes the process of a task: a session and process group of its own, its streams in files, nothing of ours inherited.
- * A command is started as it is, never through a shell; only a `script` is for `sh -c`.
+ * Makes the process of a task: a session and process group of its own, its streams in files, nothing of ours
+ * inherited. A command is started as it is, never through a shell; only a `script` is for `sh -c`.
  */
 import * as fs from "node:fs";
 import { isAbsolute, join } from "node:path";

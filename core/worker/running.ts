@@ -1,7 +1,7 @@
 /**
- * The tasks that run in this worker, as processes: started, signalled, watched, and reported as over only when nothing of
- * them is left, or when the state says that nobody waits any longer. Decides nothing about outcomes; everything that
- * happens becomes an event.
+ * The tasks that run in this worker, as processes: started, signalled, watched, and reported as over only when
+ * nothing of them is left, or when the state says that nobody waits any longer. Decides nothing about outcomes;
+ * everything that happens becomes an event.
  */
 
 import * as fs from "node:fs";

@@ -1,6 +1,6 @@
 /**
- * What the tasks of one worker share: slots, cores, memory, GPUs. The endpoint decides which task comes here; this only
- * keeps two tasks from getting the same thing.
+ * What the tasks of one worker share: slots, cores, memory, GPUs. The endpoint decides which task comes here; this
+ * only keeps two tasks from getting the same thing.
  */
 import type { Resources } from "../schema/task.ts";
 

@@ -2,8 +2,9 @@
  * Where a worker makes its results durable: one ledger in its directory. It holds a marker for every start and every
  * result until the endpoint acknowledged it; whoever buries the worker reads from it what ran and what ended.
  *
- * Markers are handed to the operating system before the start, so that a task that kills its worker is known; they wait
- * for the disk only when the task may be started once at most. Results always wait for the disk before they are told.
+ * Markers are handed to the operating system before the start, so that a task that kills its worker is known; they
+ * wait for the disk only when the task may be started once at most. Results always wait for the disk before they are
+ * told.
  */
 import { join } from "node:path";
 import { type Ledger, openLedger, readLedger } from "../host/ledger.ts";
@@ -99,7 +100,9 @@ export class Spool {
     return sync ? this.sync() : this.#try(() => this.#ledger.write());
   }
 
-  /** Waits until all is on stable storage. Returns why it is not, or undefined. What is there already costs nothing. */
+  /**
+   * Waits until all is on stable storage. Returns why it is not, or undefined. What is there already costs nothing.
+   */
   sync(): Error | undefined {
     crashPoint("worker.before_store");
     const began_ms = this.#monotonic();
@@ -119,7 +122,9 @@ export class Spool {
     });
   }
 
-  /** Rewrites the file once it has grown, with what is still needed: what runs, and results without acknowledgement. */
+  /**
+   * Rewrites the file once it has grown, with what is still needed: what runs, and results without acknowledgement.
+   */
   compactIfLarge(running: () => { tid: string; attempt: number }[], finished: () => FinishedAttempt[]): void {
     if (this.#ledger.bytes() < compactAbove || !this.#works) return;
     const kept = finished();

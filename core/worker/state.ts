@@ -175,7 +175,9 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     this.#line.push(held);
   }
 
-  /** Starts what fits, in the order it came, and tells what there is to tell. Ends every event that may allow either. */
+  /**
+   * Starts what fits, in the order it came, and tells what there is to tell. Ends every event that may allow either.
+   */
   #proceed(out: Out): void {
     for (let next = this.#line.first(); next !== undefined && this.#results.storable; next = this.#line.first()) {
       if (!this.#slots.fits(next.needs)) break;

@@ -1,7 +1,8 @@
 /**
- * Everything that belongs to a task: its process group, its session, all that descend from it, and what has left all of
- * these behind (a daemon that was forked twice), which is known by the task's id in its environment. On Linux the worker
- * makes itself the parent of orphans, so that a look at its own children tells whether a task left anything at all.
+ * Everything that belongs to a task: its process group, its session, all that descend from it, and what has left all
+ * of these behind (a daemon that was forked twice), which is known by the task's id in its environment. On Linux the
+ * worker makes itself the parent of orphans, so that a look at its own children tells whether a task left anything at
+ * all.
  */
 import * as fs from "node:fs";
 import { libc } from "../host/libc.ts";
@@ -52,7 +53,8 @@ export class Trees {
   }
 
   /**
-   * Every living process of a task. `sole`: no other task runs, so an orphan that hides its environment is of this one.
+   * Every living process of a task. `sole`: no other task runs, so an orphan that hides its environment is of this
+   * one.
    */
   members(task: TreeOf, known: { has(pid: number): boolean }, sole: boolean): ProcessRow[] {
     const table = processTable().filter((row) => row.state !== "Z" && row.state !== "X");

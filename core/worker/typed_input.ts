@@ -1,6 +1,7 @@
 /**
- * Input that is typed or piped while a task runs: every byte reaches the task once, in order, however often its message
- * comes. What does not fit is not acknowledged, and the client sends it again; nothing here grows without bound.
+ * Input that is typed or piped while a task runs: every byte reaches the task once, in order, however often its
+ * message comes. What does not fit is not acknowledged, and the client sends it again; nothing here grows without
+ * bound.
  */
 import { followWindowBytes } from "../limits.ts";
 import type { FromWorker, Input } from "../schema/worker_message.ts";

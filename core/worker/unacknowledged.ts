@@ -1,7 +1,7 @@
 /**
- * Results from the moment they are known until the endpoint acknowledges them: stored before they are told, told again
- * on every new link, forgotten one by one. Results are gathered for a moment while more work waits (performance.md R1),
- * so that one fdatasync serves many; when nothing waits they go at once.
+ * Results from the moment they are known until the endpoint acknowledges them: stored before they are told, told
+ * again on every new link, forgotten one by one. Results are gathered for a moment while more work waits
+ * (performance.md R1), so that one fdatasync serves many; when nothing waits they go at once.
  */
 import type { Decision } from "../host/turn.ts";
 import { gather_ms } from "../limits.ts";

@@ -1,7 +1,8 @@
 /**
- * Where a walltime is enforced. Whatever must happen to a running task at some time is one deadline per attempt: end of
- * its walltime (→ TERM), end of its grace (→ KILL), end of our patience with what cannot be killed. The worker keeps one
- * timer for the earliest, and none while no task has a deadline. Times are monotonic: a clock that is set ends no task.
+ * Where a walltime is enforced. Whatever must happen to a running task at some time is one deadline per attempt: end
+ * of its walltime (→ TERM), end of its grace (→ KILL), end of our patience with what cannot be killed. The worker
+ * keeps one timer for the earliest, and none while no task has a deadline. Times are monotonic: a clock that is set
+ * ends no task.
  */
 import type { AttemptKey, HeldAttempt } from "./attempt.ts";
 

@@ -1,7 +1,7 @@
 /**
- * Looks at the output of tasks that somebody follows, and tells when it grew. One timer for all of them, none when nobody
- * follows; often while something comes, seldom while nothing does. (Watching files by the kernel's notices costs memory
- * that is not given back, bun.md §9.)
+ * Looks at the output of tasks that somebody follows, and tells when it grew. One timer for all of them, none when
+ * nobody follows; often while something comes, seldom while nothing does. (Watching files by the kernel's notices
+ * costs memory that is not given back, bun.md §9.)
  */
 import type { Clock } from "../host/host.ts";
 import type { AttemptKey } from "./attempt.ts";

@@ -114,7 +114,7 @@ describe("after kill -9", () => {
     }
   });
 
-  test("a worker that is started again in its directory tells what it still has and runs none of it again", async () => {
+  test("a worker started again in its directory tells what it still has and runs none of it again", async () => {
     const rig = await start({ acknowledge: false });
     const tid = rig.submit({ argv: ["true"] });
     await rig.result(tid);

@@ -1,6 +1,6 @@
 /**
- * A real worker process with a stand-in for its endpoint, for tests: sends it messages, collects what it says, and cleans
- * up whatever happens. With `GC_TEST_BINARY=dist/gc` the worker is that executable instead of the sources.
+ * A real worker process with a stand-in for its endpoint, for tests: sends it messages, collects what it says, and
+ * cleans up whatever happens. With `GC_TEST_BINARY=dist/gc` the worker is that executable instead of the sources.
  */
 import * as fs from "node:fs";
 import { tmpdir } from "node:os";

@@ -1,7 +1,7 @@
 /**
- * A worker under hundreds of seeded, disorderly lives: messages that are repeated, links that come and go, tasks that end
- * as they like, storage that fails. Whatever happens, no attempt starts twice, nobody's cores are given away twice, and
- * every attempt has exactly one result, told until it is acknowledged.
+ * A worker under hundreds of seeded, disorderly lives: messages that are repeated, links that come and go, tasks that
+ * end as they like, storage that fails. Whatever happens, no attempt starts twice, nobody's cores are given away
+ * twice, and every attempt has exactly one result, told until it is acknowledged.
  */
 import { expect, test } from "bun:test";
 import type { Decision } from "../../core/host/turn.ts";
