@@ -6,10 +6,10 @@
  *
  * A process reads its switches once, from `GC_PLANTED` (names of bugs, comma separated) and `GC_CRASH_POINT` (names
  * likewise; `name:3` dies at the third passage). With a folder in `GC_CRASH_MARKS` all processes together die once at
- * each point, and a file of its name is left there. The simulation, which is many processes in one, throws the switches
+ * each point, and a file of its name with the pid is left there. The simulation, which is many processes in one, throws the switches
  * by `plant` and `atCrashPoints`.
  */
-import { closeSync, openSync } from "node:fs";
+import { writeFileSync } from "node:fs";
 
 /** The bugs that the simulation must find (reliability-security.md §4.3), by the room they are planted in. */
 export type PlantedBug =
@@ -97,10 +97,10 @@ function listed(text = ""): string[] {
   return text.split(",").filter((name) => name !== "");
 }
 
-/** Leaves a mark; false when another process was here before. */
+/** Leaves a mark of us; false when another process was here before. */
 function isFirst(mark: string): boolean {
   try {
-    closeSync(openSync(mark, "wx"));
+    writeFileSync(mark, String(process.pid), { flag: "wx" });
     return true;
   } catch {
     return false;

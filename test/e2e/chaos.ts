@@ -34,7 +34,7 @@ export class Keeper {
     const keep = async (role: "relay" | "endpoint", args: string[]): Promise<void> => {
       while (this.running) {
         // Somebody else may start it at the same moment; then this command fails, and nothing is amiss.
-        if (world.daemons(role).length === 0) await world.run(args);
+        if (world.daemons(role).length === 0) await world.run(args).catch(() => (this.running = false));
         else await Bun.sleep(20);
       }
     };
@@ -87,7 +87,7 @@ export class Reaper {
         .map(({ kind }) => kind);
     }
     const kind = this.order.shift() ?? "client";
-    const phase_ms = this.roll() ** 2 * 500;
+    const phase_ms = this.roll() ** 2 * 700;
     await until(() => this.living(kind).length > 0, `a ${kind} to kill`);
     await Bun.sleep(phase_ms);
     const targets = await until(() => this.living(kind), `a ${kind} to kill`);

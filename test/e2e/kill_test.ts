@@ -62,19 +62,29 @@ describe("kill -9", () => {
         );
         while (!batch.handedOver((await reaper.watch(batch.submit())).stdout)) {}
         batches.push(batch);
-        collected.push(collect(batch, reaper));
+        const collecting = collect(batch, reaper);
+        collecting.catch(() => {}); // Likewise.
+        collected.push(collecting);
       }
     };
     const submitted = submitAll();
-    while (reaper.total < killsMin) await reaper.strike();
+    submitted.catch(() => {}); // Likewise.
+    try {
+      while (reaper.total < killsMin) await reaper.strike();
+    } catch (error) {
+      console.log(`seed ${seed}\n${world.logs()}`);
+      throw error;
+    }
     await submitted;
     const struck_ms = performance.now();
-    await until(
-      () => points.length === readdirSync(marks).length,
-      () => `crashes at ${points.filter((name) => !readdirSync(marks).includes(name)).join(", ")}`,
-      30_000,
-    );
     await Promise.all(collected);
+    // Whoever was killed too soon to come by its crash point often enough gets more to do.
+    const left = (): string[] => points.filter((name) => !readdirSync(marks).includes(name));
+    for (let more = 0; more < 20 && left().length > 0; more++) {
+      await submitOne();
+      await collected.at(-1);
+    }
+    expect(left()).toEqual([]);
     await keeper.stop();
     // Once more, with nobody disturbing: the same results.
     for (const batch of batches) await batch.fetchAll();
@@ -101,7 +111,7 @@ describe("kill -9", () => {
       unexplained: [],
       orphans: [],
     });
-    expect(tasks).toBe(batchCount * batchSize);
+    expect(tasks).toBeGreaterThanOrEqual(batchCount * batchSize);
     for (const kind of kinds) expect(reaper.counts[kind]).toBeGreaterThanOrEqual(killsMin / kinds.length - 2);
   }, 240_000);
 

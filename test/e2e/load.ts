@@ -17,6 +17,7 @@ export type Shown = Result & { id: string };
 /** One start of a task, as the task itself noted it. */
 export interface Start {
   attempt: number;
+  /** 0: its worker was dead before the task had run a line. */
   worker_pid: number;
 }
 
@@ -39,7 +40,12 @@ export class Batch {
     this.dir = join(world.folder, "starts");
     mkdirSync(this.dir, { recursive: true });
     this.tasks = seconds.map((each, index) => ({
-      script: `printf '%s %s\\n' "$GC_TASK_ATTEMPT" "$PPID" >> ${this.file(index)}; ${wait(each)}; echo "$GC_TASK_ATTEMPT"`,
+      script: [
+        "grep -qs __worker /proc/$PPID/cmdline && worker=$PPID || worker=0",
+        `echo "$GC_TASK_ATTEMPT $worker" >> ${this.file(index)}`,
+        wait(each),
+        'echo "$GC_TASK_ATTEMPT"',
+      ].join("; "),
       on_lost: index % 2 === 0 ? "rerun" : "fail",
     }));
   }
@@ -183,13 +189,14 @@ function judgeTask(
   if (results.some((fetch) => fetch.length !== 1 || JSON.stringify(fetch[0]) !== bytes)) verdict.duplicated.push(id);
   verdict.rerun += Math.max(0, starts.length - 1);
   if (on_lost === "fail" && starts.length > 1) verdict.restarted.push(id);
+  const lived = ({ worker_pid }: Start): boolean => worker_pid !== 0 && !dead.has(worker_pid);
   const blame = (why: string): void => {
     verdict.unexplained.push(`${id}: ${why}; starts ${JSON.stringify(starts)}, result ${bytes}`);
   };
   for (const [at, start] of starts.entries()) {
     const next = starts[at + 1];
     if (next !== undefined && next.attempt <= start.attempt) blame("an attempt ran twice");
-    if (next !== undefined && !dead.has(start.worker_pid)) blame("rerun, although its worker lived");
+    if (next !== undefined && lived(start)) blame("rerun, although its worker lived");
   }
   const { class: ending } = result.outcome;
   const final = starts.at(-1);
@@ -199,9 +206,9 @@ function judgeTask(
       blame("result of an unknown attempt");
   } else if (ending === "lost" && on_lost === "fail") {
     verdict.given_up += 1;
-    if (final !== undefined && !dead.has(final.worker_pid)) blame("lost, although its worker lived");
+    if (final !== undefined && lived(final)) blame("lost, although its worker lived");
   } else if (ending === "poisoned" && on_lost === "rerun") {
     verdict.poisoned += 1;
-    if (starts.some((start) => !dead.has(start.worker_pid))) blame("poisoned, although a worker lived");
+    if (starts.some(lived)) blame("poisoned, although a worker lived");
   } else blame(`ended as ${ending}`);
 }

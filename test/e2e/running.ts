@@ -82,14 +82,20 @@ export class TerminalRun {
   private seen = "";
 
   constructor(argv: readonly string[], env: { [name: string]: string }, cwd: string) {
-    this.terminal = new Bun.Terminal({
-      cols: 100,
-      rows: 30,
-      data: (_, bytes) => {
-        this.seen += Buffer.from(bytes).toString();
+    // Given as options, not as a Terminal: only so it becomes the controlling one, whose Ctrl-C is a signal.
+    this.child = Bun.spawn([...argv], {
+      env,
+      cwd,
+      terminal: {
+        cols: 100,
+        rows: 30,
+        data: (_, bytes) => {
+          this.seen += Buffer.from(bytes).toString();
+        },
       },
     });
-    this.child = Bun.spawn([...argv], { env, cwd, terminal: this.terminal });
+    if (this.child.terminal === undefined) throw new Error("There is no terminal");
+    this.terminal = this.child.terminal;
   }
 
   /** Everything that was shown. */

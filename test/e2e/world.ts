@@ -39,6 +39,7 @@ export class World {
   readonly env: { [name: string]: string };
   /** Words before the executable, such as `ip netns exec NAME`. */
   prefix: readonly string[] = [];
+  private closed = false;
 
   static async open(build: Build = "gc-test"): Promise<World> {
     const folder = mkdtempSync(join(tmpdir(), "gc-e2e-"));
@@ -67,6 +68,7 @@ export class World {
 
   /** Starts a command. */
   start(args: readonly string[], options: CommandOptions = {}): Bun.Subprocess<"ignore" | Blob, "pipe", "pipe"> {
+    if (this.closed) throw new Error("This world is closed");
     return Bun.spawn([...this.prefix, this.exe, ...args], {
       cwd: options.cwd ?? this.home,
       env: { ...this.env, ...options.env },
@@ -90,11 +92,13 @@ export class World {
 
   /** Daemons of this home that live now. */
   daemons(role?: DaemonRole): Daemon[] {
-    return livingWith(`GC_HOME=${this.home}`).flatMap((pid) => {
+    const found = livingWith(`GC_HOME=${this.home}`).flatMap((pid) => {
       const [, , name = "", about = ""] = /\0(__(relay|endpoint|worker))\0([^\0]*)/.exec(commandLine(pid)) ?? [];
-      const found = { role: name as DaemonRole, pid, about };
-      return name === "" || (role !== undefined && role !== name) ? [] : [found];
+      const daemon = { role: name as DaemonRole, pid, about };
+      return name === "" || (role !== undefined && role !== name) ? [] : [daemon];
     });
+    // What a daemon starts looks like the daemon itself until it runs its own program.
+    return found.filter((one) => !found.some((other) => other.pid === parentOf(one.pid) && other.role === one.role));
   }
 
   /** Waits for a daemon to live. */
@@ -107,8 +111,25 @@ export class World {
     return livingWith(`${mark}=${this.folder}`);
   }
 
-  /** Ends whatever lives and removes the folder. */
+  /** The ends of all logs, for whoever must find out why a test failed. */
+  logs(lines = 30): string {
+    const paths = [...new Bun.Glob("**/*.log").scanSync({ cwd: this.home })].filter(
+      (path) => !/(spool|journal)\.log$/.test(path),
+    );
+    return paths
+      .map(
+        (path) =>
+          `── ${path}\n${readFileSync(join(this.home, path), "utf8")
+            .split("\n")
+            .slice(-lines - 1)
+            .join("\n")}`,
+      )
+      .join("\n");
+  }
+
+  /** Ends whatever lives and removes the folder. Commands that are begun later fail. */
   async close(): Promise<void> {
+    this.closed = true;
     await until(
       () => {
         const pids = this.pids();
@@ -143,6 +164,11 @@ function livingWith(variable: string): number[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && readProc(name, "environ").split("\0").includes(variable))
     .map(Number);
+}
+
+function parentOf(pid: number): number {
+  const stat = readProc(String(pid), "stat");
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[1]);
 }
 
 /** Words of a command line, each with a zero byte behind it; one in front as well. */
