@@ -51,20 +51,23 @@ describe("kill -9", () => {
 
     const batches: Batch[] = [];
     const collected: Promise<void>[] = [];
+    let open = 0;
+    const submitOne = async (): Promise<void> => {
+      const times = Array.from({ length: batchSize }, () => 0.05 + 0.5 * roll());
+      const batch = new Batch(world, "ep", times);
+      open += 1;
+      while (!batch.handedOver((await reaper.watch(batch.submit())).stdout)) {}
+      batches.push(batch);
+      const collecting = collect(batch, reaper).finally(() => (open -= 1));
+      collecting.catch(() => {}); // Awaited below, unless something fails first.
+      collected.push(collecting);
+    };
     const submitAll = async (): Promise<void> => {
-      for (let i = 0; i < batchCount; i++) {
+      for (let i = 0; i < batchCount || reaper.total < killsMin; i++) {
         // Spread over all kills, so that there is work whenever somebody dies.
-        await until(() => reaper.total >= (i * killsMin) / batchCount - 4, "more kills", 60_000);
-        const batch = new Batch(
-          world,
-          "ep",
-          Array.from({ length: batchSize }, () => 0.05 + 0.5 * roll()),
-        );
-        while (!batch.handedOver((await reaper.watch(batch.submit())).stdout)) {}
-        batches.push(batch);
-        const collecting = collect(batch, reaper);
-        collecting.catch(() => {}); // Likewise.
-        collected.push(collecting);
+        const enough = (): boolean => open === 0 || reaper.total >= (i * killsMin) / batchCount;
+        await until(enough, "more kills", 60_000);
+        await submitOne();
       }
     };
     const submitted = submitAll();
