@@ -37,8 +37,11 @@ export interface HallSettings {
 
 /** A worker that is not heard of is looked at again after this time, longer each time. */
 const lookAgain_ms = [50, 200, 500, 2000, 5000] as const;
-/** A worker whose process never wrote down who it is counts as never started after this time. */
-const neverStarted_ms = 15_000;
+/**
+ * A worker whose process never wrote down who it is counts as never started after this time. One that comes later finds
+ * its key gone and ends, so waiting longer would only leave tasks without a worker.
+ */
+const neverStarted_ms = 3000;
 const logTailBytes = 2000;
 
 const schemas: { readonly [t: string]: SchemaName } = {

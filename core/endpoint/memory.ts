@@ -28,6 +28,8 @@ export class EndpointMemory {
   epoch = "";
   paused: string | undefined;
   unfinished = 0;
+  /** Results that the relay does not have. */
+  unstored = 0;
   /** Results that wait for the relay: envelope → indices. */
   readonly unreported = new Map<HeldEnvelope, number[]>();
 
@@ -61,6 +63,7 @@ export class EndpointMemory {
           if (held.phases[index] !== phase.finished) continue;
           held.step(index, phase.reported);
           held.results[index] = undefined;
+          this.unstored--;
         }
         return;
       }
@@ -148,6 +151,7 @@ export class EndpointMemory {
         held.cancelling.delete(index);
         held.unfinished--;
         this.unfinished--;
+        this.unstored++;
       }
     });
     this.reportAgain(held, indices);
@@ -178,6 +182,7 @@ export class EndpointMemory {
       if (before !== phase.finished && before !== phase.reported) continue;
       held.step(index, phase.receipted);
       held.results[index] = undefined;
+      if (before === phase.finished) this.unstored--;
       held.unreceipted--;
     }
   }

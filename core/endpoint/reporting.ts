@@ -21,6 +21,10 @@ export interface FinishedAttempt {
 const outputBytesPerEnvelope = 3 * 1024 * 1024;
 /** Deposits that may be unanswered before results are gathered. */
 const depositsInFlightMax = 2;
+/** Estimated bytes that may be unanswered at all; what is beyond waits in memory, the link would wait no better. */
+const depositWindowBytes = 8 * 1024 * 1024;
+/** A result without output, sealed. */
+const resultBytes = 400;
 
 class Batch {
   readonly seen = new Set<number>();
@@ -97,11 +101,43 @@ function final(held: HeldEnvelope, index: number, result: Result): Result {
   return { ...result, outcome: { ...result.outcome, class: "cancelled", cause: "cancel", exit_code: 143 } };
 }
 
+/**
+ * Results that a relay of a new epoch has to be told again. Its epoch is written down only when it has them all: a crash
+ * before that begins anew.
+ */
+export class Recall {
+  private readonly open = new Map<EnvelopeId, Set<number>>();
+  /** The relay of this epoch knows all envelopes. */
+  announced: string | undefined;
+
+  add(re: EnvelopeId, indices: readonly number[]): void {
+    const open = this.open.get(re) ?? new Set();
+    for (const index of indices) open.add(index);
+    if (open.size > 0) this.open.set(re, open);
+  }
+
+  /** These are stored, or their user has them. */
+  over(re: EnvelopeId, indices: readonly number[]): void {
+    const open = this.open.get(re);
+    if (open === undefined) return;
+    for (const index of indices) open.delete(index);
+    if (open.size === 0) this.open.delete(re);
+  }
+
+  settle(desk: Desk): void {
+    if (this.announced === undefined || this.open.size > 0) return;
+    desk.record({ t: "epoch", epoch: this.announced });
+    this.announced = undefined;
+  }
+}
+
 /** Envelopes of results that the relay has not confirmed. */
 export class Deposits {
-  private readonly inFlight = new Map<string, { held: HeldEnvelope; indices: number[] }>();
+  private readonly inFlight = new Map<string, { held: HeldEnvelope; indices: number[]; bytes: number }>();
+  private inFlightBytes = 0;
   private readonly boot: string;
   private count = 0;
+  readonly recall = new Recall();
 
   /** `boot` is random per start: ids of two starts never meet. */
   constructor(boot: string) {
@@ -113,8 +149,9 @@ export class Deposits {
     if (this.inFlight.size >= depositsInFlightMax) return;
     for (const [held, indices] of desk.memory.unreported) {
       desk.memory.unreported.delete(held);
-      this.send(desk, held, indices);
-      if (this.inFlight.size >= resultsPerEnvelopeMax) return;
+      const rest = this.send(desk, held, indices);
+      if (rest.length > 0) desk.memory.reportAgain(held, rest);
+      if (this.inFlightBytes >= depositWindowBytes) return;
     }
   }
 
@@ -123,9 +160,11 @@ export class Deposits {
     for (const id of ids) {
       const sent = this.inFlight.get(id);
       if (sent === undefined) continue;
-      this.inFlight.delete(id);
+      this.drop(id, sent.bytes);
       desk.record({ t: "reported", re: sent.held.id, indices: sent.indices });
+      this.recall.over(sent.held.id, sent.indices);
     }
+    this.recall.settle(desk);
   }
 
   /** The link is gone: whatever was not confirmed is sent again. */
@@ -138,7 +177,7 @@ export class Deposits {
     for (const id of ids) {
       const sent = this.inFlight.get(id);
       if (sent === undefined) continue;
-      this.inFlight.delete(id);
+      this.drop(id, sent.bytes);
       const { held, indices } = sent;
       const open = indices.filter((index) => held.phases[index] === phase.finished);
       if (open.length > 0 && desk.memory.held.has(held.id)) desk.memory.reportAgain(held, open);
@@ -153,29 +192,41 @@ export class Deposits {
     return sum;
   }
 
-  private send(desk: Desk, held: HeldEnvelope, waiting: readonly number[]): void {
+  private drop(id: string, bytes: number): void {
+    this.inFlight.delete(id);
+    this.inFlightBytes -= bytes;
+  }
+
+  /** Sends results of one envelope as far as the window allows; returns the rest. */
+  private send(desk: Desk, held: HeldEnvelope, waiting: readonly number[]): number[] {
     let indices: number[] = [];
     let results: Result[] = [];
     let bytes = 0;
     const close = (): void => {
       if (indices.length === 0) return;
       const id = hashUuid("gc-deposit-v1", this.boot, String(this.count++));
-      this.inFlight.set(id, { held, indices });
+      this.inFlight.set(id, { held, indices, bytes });
+      this.inFlightBytes += bytes;
       desk.effect({ t: "deposit", id, held, indices, results });
       indices = [];
       results = [];
       bytes = 0;
     };
-    for (const index of waiting) {
+    for (const [k, index] of waiting.entries()) {
       const result = held.results[index];
       if (result === undefined) continue;
-      const size = result.stdout.kept + result.stderr.kept;
+      if (this.inFlightBytes + bytes >= depositWindowBytes) {
+        close();
+        return waiting.slice(k);
+      }
+      const size = resultBytes + result.stdout.kept + result.stderr.kept;
       if (indices.length === resultsPerEnvelopeMax || (bytes > 0 && bytes + size > outputBytesPerEnvelope)) close();
       indices.push(index);
       results.push(result);
       bytes += size;
     }
     close();
+    return [];
   }
 }
 
@@ -186,9 +237,4 @@ export function unreceipted(held: HeldEnvelope): number[] {
     if (now === phase.reported) indices.push(index);
   });
   return indices;
-}
-
-/** The envelope of a task named by a string from outside. */
-export function envelopeOfText(tid: string): EnvelopeId {
-  return envelopeOf(tid as TaskId);
 }

@@ -94,6 +94,8 @@ export class EndpointState {
         return this.settle(desk, event.now_ms);
       case "receipt":
         takeReceipt(desk, event.seq, event.header, event.now_ms);
+        this.deposits.recall.over(event.header.re as EnvelopeId, event.header.indices);
+        this.deposits.recall.settle(desk);
         for (const index of event.header.indices) this.talks.over(taskId(event.header.re as EnvelopeId, index));
         return;
       case "bad_mail":
@@ -106,7 +108,8 @@ export class EndpointState {
         this.deposits.again(desk, event.ids);
         return this.settle(desk, event.now_ms);
       case "announced":
-        return desk.record({ t: "epoch", epoch: event.epoch });
+        this.deposits.recall.announced = event.epoch;
+        return this.deposits.recall.settle(desk);
       case "recalled":
         return this.recalled(desk, event);
       case "worker_up":
@@ -150,7 +153,7 @@ export class EndpointState {
     this.relayUp = true;
     this.roomTold = Number.NEGATIVE_INFINITY;
     if (this.memory.epoch === "") desk.record({ t: "epoch", epoch });
-    else if (this.memory.epoch !== epoch) {
+    else if (this.memory.epoch !== epoch && this.deposits.recall.announced !== epoch) {
       const envelopes = [...this.memory.held.values()];
       const recall = new Map<EnvelopeId, number[]>();
       for (const held of envelopes) {
@@ -170,15 +173,17 @@ export class EndpointState {
       if (held.phases[index] !== phase.reported) return false;
       held.step(index, phase.finished);
       held.results[index] = event.results[k];
+      this.memory.unstored++;
       return true;
     });
     this.memory.reportAgain(held, again);
+    this.deposits.recall.add(held.id, again);
     if (this.relayUp) this.deposits.flush(desk);
   }
 
   private tellRoom(desk: Desk): void {
     const { tasks_max } = this.settings;
-    const room = this.mode === "running" ? Math.max(0, tasks_max - this.memory.unfinished) : 0;
+    const room = this.mode === "running" ? Math.max(0, tasks_max - this.memory.unfinished - this.memory.unstored) : 0;
     const step = Math.max(1, Math.min(roomStep, Math.floor(tasks_max / 4)));
     if (room - this.roomTold < step && room >= this.roomTold) return;
     this.roomTold = room;
