@@ -14,6 +14,7 @@ import type { Host } from "../host/host.ts";
 import { takeLease } from "../host/lease.ts";
 import { runInTurns, type Turns } from "../host/turn.ts";
 import { endpointTasksMax } from "../limits.ts";
+import { envelopeOf, type TaskId } from "../task/id.ts";
 import { type Address, type KeptLink, keepLink, type Link, principalSelf } from "../wire/link.ts";
 import { software } from "../wire/software.ts";
 import { Courier } from "./courier.ts";
@@ -158,6 +159,7 @@ class Acting {
 
   async open(): Promise<void> {
     await this.hall.open(this.state.memory.workers.keys());
+    this.files.sweep((tid) => this.state.memory.held.has(envelopeOf(tid as TaskId)));
     const out = { records: [] as JournalRecord[], effects: [] as EndpointEffect[] };
     this.state.begin(out, this.host.clock.now());
     if (out.records.length > 0) this.keep(out.records);
@@ -217,6 +219,10 @@ class Acting {
           break;
         case "serve_output": {
           const follower = `${effect.asker.session} ${effect.asker.user.id}`;
+          if (effect.follow.stop === true) {
+            this.files.forget(follower, effect.tid);
+            break;
+          }
           const chunks = [...this.files.serve(follower, effect.follow, effect.attempt)];
           for (const chunk of chunks) this.relay.answer(effect.asker, chunk);
           break;
@@ -279,6 +285,7 @@ class Acting {
         outputs: paths.outputs,
         resources: { cores: slots, memory_mib },
         env: { ...config.env },
+        ...(config.worker_init === undefined ? {} : { init: config.worker_init }),
         ...(simulate === true ? { simulate } : {}),
       },
     };

@@ -32,7 +32,7 @@ export interface HallSettings {
   /** Folder with one folder per worker. */
   dir: string;
   socket: string;
-  worker: Pick<WorkerFile, "slots" | "prefetch" | "sandboxes" | "outputs" | "resources" | "env" | "simulate">;
+  worker: Pick<WorkerFile, "slots" | "prefetch" | "sandboxes" | "outputs" | "resources" | "env" | "init" | "simulate">;
 }
 
 /** A worker that is not heard of is looked at again after this time, longer each time. */

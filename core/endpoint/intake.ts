@@ -63,7 +63,13 @@ export function takeCancel(desk: Desk, seq: number, header: CancelHeader, now_ms
 }
 
 /** A receipt: the user has these results; when all have been received, the envelope is history. */
-export function takeReceipt(desk: Desk, seq: number, header: ReceiptHeader, now_ms: number): void {
+export function takeReceipt(
+  desk: Desk,
+  seq: number,
+  header: ReceiptHeader,
+  now_ms: number,
+  wasFollowed: (tid: TaskId) => boolean,
+): void {
   desk.effect({ t: "ack_mail", seqs: [seq], accepts: [] });
   const held = desk.memory.held.get(header.re as EnvelopeId);
   if (held === undefined || held.header.from !== header.from) return;
@@ -73,10 +79,16 @@ export function takeReceipt(desk: Desk, seq: number, header: ReceiptHeader, now_
   if (indices.length === 0) return;
   desk.record({ t: "receipted", re: held.id, indices });
   for (const index of indices) {
-    if (!held.spilled.has(index)) continue;
-    desk.effect({ t: "drop_output", tid: held.tid(index), attempt: held.attempts[index] ?? 0 });
+    const tid = held.tid(index);
+    if (!held.spilled.has(index) && !attached(held, index) && !wasFollowed(tid)) continue;
+    desk.effect({ t: "drop_output", tid, attempt: held.attempts[index] ?? 0 });
   }
   if (held.unreceipted === 0) bid(desk, held, now_ms);
+}
+
+/** Whether its client followed the output from the start, so that the worker left it in files. */
+function attached(held: HeldEnvelope, index: number): boolean {
+  return (held.over(index)?.attach ?? held.base.attach) === true;
 }
 
 /** Lets an envelope go; its id stays known. */

@@ -11,8 +11,8 @@ import type { Chunk, Follow } from "../schema/worker_message.ts";
 /** The files of finished tasks of one endpoint. */
 export class OutputFiles {
   private readonly dir: string;
-  /** Follower and stream → bytes sent so far. */
-  private readonly sent = new Map<string, number>();
+  /** Follower, task and stream → where the last `follow` began, and how far chunks were sent for it. */
+  private readonly sent = new Map<string, { from: number; to: number }>();
 
   constructor(dir: string) {
     this.dir = dir;
@@ -24,7 +24,9 @@ export class OutputFiles {
       const key = `${follower} ${follow.tid} ${stream}`;
       const from = stream === "stdout" ? follow.stdout_from : follow.stderr_from;
       const until = from + follow.window;
-      let at = Math.max(from, this.sent.get(key) ?? 0);
+      const before = this.sent.get(key);
+      // The same place asked for again: what was sent did not arrive.
+      let at = before === undefined || before.from === from ? from : Math.max(from, before.to);
       if (at === Number.POSITIVE_INFINITY) continue;
       const file = this.open(follow.tid, attempt, stream);
       try {
@@ -43,7 +45,20 @@ export class OutputFiles {
       } finally {
         if (file !== undefined) fs.closeSync(file);
       }
-      this.sent.set(key, at);
+      this.sent.set(key, { from, to: at });
+    }
+  }
+
+  /** A follower has enough. */
+  forget(follower: string, tid: string): void {
+    for (const stream of ["stdout", "stderr"]) this.sent.delete(`${follower} ${tid} ${stream}`);
+  }
+
+  /** Removes files of tasks that nobody holds any more; to be called once, before workers come back. */
+  sweep(isHeld: (tid: string) => boolean): void {
+    for (const name of fs.readdirSync(this.dir)) {
+      const tid = name.slice(0, 36);
+      if (/^[0-9a-f-]{36}\.\d+\.(out|err)$/.test(name) && !isHeld(tid)) removeIfThere(join(this.dir, name));
     }
   }
 

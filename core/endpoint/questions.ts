@@ -30,6 +30,8 @@ export class Conversations {
   private readonly askers = new Map<string, Asker>();
   private readonly typed = new Map<TaskId, Asker>();
   private readonly early = new Map<TaskId, Input[]>();
+  /** Tasks whose output somebody followed: their workers left it in files. */
+  private readonly followed = new Set<TaskId>();
 
   /** Who hides behind the follower name of a chunk. */
   asker(sid: string): Asker | undefined {
@@ -56,14 +58,14 @@ export class Conversations {
     if (message.stop) list.delete(sid);
     else {
       this.askers.set(sid, asker);
+      this.followed.add(tid);
       list.set(sid, forWorker);
     }
     if (list.size > 0) this.followers.set(tid, list);
     else this.followers.delete(tid);
     const worker = held.workers[index];
     if ((held.phases[index] ?? 0) >= phase.finished) {
-      if (!message.stop)
-        desk.effect({ t: "serve_output", asker, tid, attempt: held.attempts[index] ?? 0, follow: message });
+      desk.effect({ t: "serve_output", asker, tid, attempt: held.attempts[index] ?? 0, follow: message });
     } else if (worker !== undefined) desk.effect({ t: "to_worker", worker, messages: [forWorker] });
   }
 
@@ -103,6 +105,11 @@ export class Conversations {
     if (messages.length > 0) desk.effect({ t: "to_worker", worker, messages });
   }
 
+  /** Whether the output of a task was followed since this start. */
+  wasFollowed(tid: TaskId): boolean {
+    return this.followed.has(tid);
+  }
+
   /** A task is over and its last output has been passed on. */
   over(tid: TaskId): void {
     for (const sid of this.followers.get(tid)?.keys() ?? []) {
@@ -111,6 +118,7 @@ export class Conversations {
       if (!elsewhere) this.askers.delete(sid);
     }
     this.followers.delete(tid);
+    this.followed.delete(tid);
     this.typed.delete(tid);
     this.early.delete(tid);
   }

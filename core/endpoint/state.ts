@@ -93,7 +93,7 @@ export class EndpointState {
         cancelRunning(desk, takeCancel(desk, event.seq, event.header, event.now_ms));
         return this.settle(desk, event.now_ms);
       case "receipt":
-        takeReceipt(desk, event.seq, event.header, event.now_ms);
+        takeReceipt(desk, event.seq, event.header, event.now_ms, (tid) => this.talks.wasFollowed(tid));
         this.deposits.recall.over(event.header.re as EnvelopeId, event.header.indices);
         this.deposits.recall.settle(desk);
         for (const index of event.header.indices) this.talks.over(taskId(event.header.re as EnvelopeId, index));

@@ -103,7 +103,7 @@ export const endpointConfigSchema = {
     worker_init: {
       type: "string",
       maxLength: 65536,
-      description: "Lines of shell that run before each task, such as module load or conda activate.",
+      description: "Lines of shell that run once when a worker starts, such as module load or conda activate.",
       examples: ["module load gcc"],
     },
     log_level: {

@@ -29,6 +29,7 @@ export const workerFileSchema = {
       additionalProperties: { type: "string" },
       description: "Added to every task's environment.",
     },
+    init: { type: "string", description: "Lines of shell that run once before the first task (worker_init)." },
     keep_sandboxes: { type: "boolean", default: false, description: "Keep sandboxes of tasks that failed." },
     simulate: { type: "boolean", default: false, description: "For benchmarks: every task ends at once, none is run." },
   },

@@ -21,6 +21,7 @@ import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "
 import type { Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
+import { initialEnvironment } from "./initial_environment.ts";
 import { killLeftovers, leaveTrace } from "./leftovers.ts";
 import { RunningTasks } from "./running.ts";
 import { Spool } from "./spool.ts";
@@ -66,7 +67,9 @@ export async function startWorker(dir: string, host: Host): Promise<Worker> {
   leaveTrace(dir, { ...own, worker_id: file.id, sandboxes: file.sandboxes, outputs: file.outputs });
   const soft = Number(host.env.GC_NOFILE_SOFT);
   if (soft > 0) libc()?.setSoftNofile(soft);
-  return new WorkerDaemon(dir, file, host);
+  const plain = baseEnvironment(host.env, file.env);
+  const env = file.init === undefined ? plain : await initialEnvironment(file.init, plain);
+  return new WorkerDaemon(dir, file, env, host);
 }
 
 class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffect> {
@@ -88,7 +91,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   #leave: () => void = () => {};
   #fail: (error: unknown) => void = () => {};
 
-  constructor(dir: string, file: WorkerFile, host: Host) {
+  constructor(dir: string, file: WorkerFile, env: { readonly [name: string]: string }, host: Host) {
     this.#dir = dir;
     this.#file = file;
     this.#host = host;
@@ -105,7 +108,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     const push = (event: WorkerEvent): void => this.#turns.push(event);
     const { id: worker_id, sandboxes, outputs } = file;
     const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };
-    this.#tasks = new RunningTasks(host, baseEnvironment(host.env, file.env), places, push);
+    this.#tasks = new RunningTasks(host, { ...env }, places, push);
     for (const { tid, attempt, result } of finished) this.#tasks.remember(tid, attempt, result);
     this.#watching = new Watching(
       host.clock,
