@@ -1,6 +1,6 @@
 /**
- * Talking to a running endpoint: its status, and its owner's orders. Through the relay, so that it works from any machine;
- * on the endpoint's own machine by signals too, so that it works when the relay is away.
+ * Talking to a running endpoint: its status, and its owner's orders. Through the relay, so that it works from any
+ * machine; on the endpoint's own machine by signals too, so that it works when the relay is away.
  */
 import { currentContext } from "../core/config/context.ts";
 import { loadEndpointConfig } from "../core/config/endpoint_config.ts";

@@ -1,6 +1,7 @@
 /**
- * An endpoint as a process: started in this one, or as a detached one (`gc __endpoint NAME`). Reads what it is run with,
- * sees to the relay of this machine, turns signals into a stop (INT: with its workers) or a leave (TERM: without them).
+ * An endpoint as a process: started in this one, or as a detached one (`gc __endpoint NAME`). Reads what it is run
+ * with, sees to the relay of this machine, turns signals into a stop (INT: with its workers) or a leave (TERM: without
+ * them).
  */
 import { currentContext, localContext } from "../core/config/context.ts";
 import { loadEndpointConfig } from "../core/config/endpoint_config.ts";

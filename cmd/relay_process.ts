@@ -9,7 +9,8 @@ import type { Relay } from "../core/relay/server.ts";
 import { startRelay } from "../core/relay/server.ts";
 
 /**
- * Runs the relay of this home folder. `write` takes the lines of its log; `started` is told when it accepts connections.
+ * Runs the relay of this home folder. `write` takes the lines of its log; `started` is told when it accepts
+ * connections.
  * @throws GcError as `startRelay`; what made a running relay give up.
  */
 export async function relayHere(

@@ -26,7 +26,8 @@ export const pingLocalEvery_ms = 40_000;
 /** Full-jitter reconnection, first and largest delay. gc never gives up (reliability-security.md §3.6). */
 export const reconnectFirst_ms = 250;
 export const reconnectMax_ms = 60_000;
-/** The same over a Unix socket, where no crowd comes back at once: a restarted endpoint has its workers again in 2 s. */
+/** The same over a Unix socket, where no crowd comes back at once: a restarted endpoint has its workers again in 2
+ * s. */
 export const reconnectLocalMax_ms = 2000;
 
 /** Bytes a session may have in flight, unacknowledged, towards one reader; what is beyond waits on disk. */

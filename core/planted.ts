@@ -6,8 +6,8 @@
  *
  * A process reads its switches once, from `GC_PLANTED` (names of bugs, comma separated) and `GC_CRASH_POINT` (names
  * likewise; `name:3` dies at the third passage). With a folder in `GC_CRASH_MARKS` all processes together die once at
- * each point, and a file of its name with the pid is left there. The simulation, which is many processes in one, throws the switches
- * by `plant` and `atCrashPoints`.
+ * each point, and a file of its name with the pid is left there. The simulation, which is many processes in one, throws
+ * the switches by `plant` and `atCrashPoints`.
  */
 import { writeFileSync } from "node:fs";
 

@@ -1,6 +1,6 @@
 /**
- * Draws docs/LIFECYCLE.md from the table in core/task/lifecycle.ts. `--check` only says whether the document is what the
- * table says (exit code 1 when not).
+ * Draws docs/LIFECYCLE.md from the table in core/task/lifecycle.ts. `--check` only says whether the document is what
+ * the table says (exit code 1 when not).
  */
 import { lifecycle } from "../core/task/lifecycle.ts";
 
@@ -13,8 +13,9 @@ export function lifecycleDocument(): string {
   const rows = lifecycle.map(({ from, to, owner, on, fence }) => `| ${from} | ${to} | ${owner} | ${on} | ${fence} |`);
   return `# The life of a task
 
-Drawn from the table in [core/task/lifecycle.ts](../core/task/lifecycle.ts) by \`scripts/bun scripts/lifecycle.ts\`; change
-the table, not this file. Only the owner of a step writes it down; everybody else sees a copy.
+Drawn from the table in [core/task/lifecycle.ts](../core/task/lifecycle.ts) by
+\`sh scripts/bun scripts/lifecycle.ts\`; change the table, not this file. Only the owner of a step
+writes it down; everybody else sees a copy.
 
 \`\`\`mermaid
 stateDiagram-v2
@@ -27,8 +28,9 @@ ${arrows.join("\n")}
 |---|---|---|---|---|
 ${rows.join("\n")}
 
-How a task ended is the class of its result: \`ok\` and \`fail\` (the command itself), \`cancelled\`, \`rejected\` (the endpoint
-does not run it), \`lost\` (its worker was proved dead and it may be started only once) and \`poisoned\` (it killed three workers).
+How a task ended is the class of its result: \`ok\` and \`fail\` (the command itself), \`cancelled\`, \`rejected\` (the
+endpoint does not run it), \`lost\` (its worker was proved dead and it may be started only once) and \`poisoned\` (it killed
+three workers).
 `;
 }
 

@@ -16,8 +16,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("restart")
     .description(
-      "Start an endpoint anew, for a changed configuration or a new version of gc. Its workers go on meanwhile: tasks " +
-        "that run are neither ended nor run again. An endpoint that does not run is started.",
+      "Start an endpoint anew, for a changed configuration or a new version of gc. Its workers go on meanwhile: " +
+        "tasks that run are neither ended nor run again. An endpoint that does not run is started.",
     )
     .argument("<name>", "its name, its id or the beginning of its id")
     .action(async (said: string) => {

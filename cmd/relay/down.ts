@@ -1,4 +1,5 @@
-/** `gc relay down`: stops the relay of this home folder. What it keeps stays; who is connected comes back when it does. */
+/** `gc relay down`: stops the relay of this home folder. What it keeps stays; who is connected comes back when it
+ * does. */
 import type { Command } from "commander";
 import { GcError } from "../../core/errors.ts";
 import { leaseIsLive, readLease } from "../../core/host/lease.ts";

@@ -1,4 +1,5 @@
-/** `gc __endpoint NAME`: the daemon of one endpoint. Its log goes to standard error, which its starter points at a file. */
+/** `gc __endpoint NAME`: the daemon of one endpoint. Its log goes to standard error, which its starter points at a
+ * file. */
 import * as fs from "node:fs";
 import { openHome } from "../../core/config/home.ts";
 import { GcError, messageOf } from "../../core/errors.ts";

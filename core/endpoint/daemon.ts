@@ -1,6 +1,6 @@
 /**
- * The acting half of an endpoint: one process that holds the journal, the link to the relay and the door for workers, and
- * turns what happens into events for `state.ts` and its effects into deeds. Started by `gc __endpoint NAME`.
+ * The acting half of an endpoint: one process that holds the journal, the link to the relay and the door for workers,
+ * and turns what happens into events for `state.ts` and its effects into deeds. Started by `gc __endpoint NAME`.
  */
 import * as os from "node:os";
 import { join } from "node:path";
@@ -12,7 +12,7 @@ import { messageOf } from "../errors.ts";
 import { readTextIfThere, removeIfThere, writeJson } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { takeLease } from "../host/lease.ts";
-import { runInTurns, type Turns } from "../host/turn.ts";
+import { runInTurns, soon, type Turns } from "../host/turn.ts";
 import { endpointTasksMax } from "../limits.ts";
 import { envelopeOf, type TaskId } from "../task/id.ts";
 import { type Address, type KeptLink, keepLink, type Link, principalSelf } from "../wire/link.ts";
@@ -144,7 +144,7 @@ class Acting {
         keep: (records) => this.keep(records),
         perform: (effects) => this.perform(effects),
       },
-      setImmediate,
+      soon,
       (error) => {
         host.log.error("endpoint.fatal", { reason: messageOf(error) });
         exit(74);

@@ -1,6 +1,6 @@
 /**
- * Mail from the relay: task envelopes, cancels and receipts, already verified. Everything may come twice and in any order;
- * what is known is answered as before.
+ * Mail from the relay: task envelopes, cancels and receipts, already verified. Everything may come twice and in any
+ * order; what is known is answered as before.
  */
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
 import { tombstone_ms } from "../limits.ts";

@@ -1,6 +1,6 @@
 /**
- * The journal of an endpoint on disk: a ledger of frames, one per record. Here a result is made durable. When most of the
- * file is history it is written anew with what is still of use.
+ * The journal of an endpoint on disk: a ledger of frames, one per record. Here a result is made durable. When most of
+ * the file is history it is written anew with what is still of use.
  */
 import { join } from "node:path";
 import { assert } from "../assert.ts";

@@ -7,8 +7,8 @@ import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
 import type { EnvelopeId } from "../task/id.ts";
 
-/** A task envelope is ours now. `refused`: the sentence that is the result of all its tasks. `arrival` is not written: it is made
- * again from the bytes. */
+/** A task envelope is ours now. `refused`: the sentence that is the result of all its tasks. `arrival` is not written:
+ * it is made again from the bytes. */
 export interface Accepted {
   t: "accepted";
   at_ms: number;

@@ -1,6 +1,6 @@
 /**
- * All durable facts of an endpoint, changed only by `apply(record)`, in life and in replay alike. What is volatile (which
- * worker answers, who follows) is elsewhere.
+ * All durable facts of an endpoint, changed only by `apply(record)`, in life and in replay alike. What is volatile
+ * (which worker answers, who follows) is elsewhere.
  */
 import { assert } from "../assert.ts";
 import { HeldEnvelope, spills } from "../engine/held_envelope.ts";

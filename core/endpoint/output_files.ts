@@ -1,6 +1,6 @@
 /**
- * Output of tasks that are over, read from the files that their workers left: a follower gets what it asks for, a window
- * at a time, as if the task were still there.
+ * Output of tasks that are over, read from the files that their workers left: a follower gets what it asks for, a
+ * window at a time, as if the task were still there.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";

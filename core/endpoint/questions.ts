@@ -1,6 +1,6 @@
 /**
- * What a connected user asks of an endpoint: where tasks stand and why, how it is, what a task prints. Users see their own
- * tasks; the owner sees all and may give orders.
+ * What a connected user asks of an endpoint: where tasks stand and why, how it is, what a task prints. Users see their
+ * own tasks; the owner sees all and may give orders.
  */
 import { couldEverRun } from "../engine/dispatch.ts";
 import type { HeldEnvelope } from "../engine/held_envelope.ts";

@@ -1,6 +1,6 @@
 /**
- * Results on their way out: from a worker (or from a dead worker's spool) into the journal, from there to the relay. The
- * first durable result of a task is its result; everything that comes later is acknowledged and dropped.
+ * Results on their way out: from a worker (or from a dead worker's spool) into the journal, from there to the relay.
+ * The first durable result of a task is its result; everything that comes later is acknowledged and dropped.
  */
 import { type HeldEnvelope, spills } from "../engine/held_envelope.ts";
 import { resultsPerEnvelopeMax } from "../limits.ts";
@@ -102,8 +102,8 @@ function final(held: HeldEnvelope, index: number, result: Result): Result {
 }
 
 /**
- * Results that a relay of a new epoch has to be told again. Its epoch is written down only when it has them all: a crash
- * before that begins anew.
+ * Results that a relay of a new epoch has to be told again. Its epoch is written down only when it has them all: a
+ * crash before that begins anew.
  */
 export class Recall {
   private readonly open = new Map<EnvelopeId, Set<number>>();

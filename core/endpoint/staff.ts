@@ -1,6 +1,7 @@
 /**
  * Leases and workers: who gets what, what a worker that comes back still has, what becomes of the tasks of a dead one.
- * Nothing is concluded from silence: a task is lost only when its worker's process is proved dead and its spool was read.
+ * Nothing is concluded from silence: a task is lost only when its worker's process is proved dead and its spool was
+ * read.
  */
 import { dispatch } from "../engine/dispatch.ts";
 import type { HeldEnvelope } from "../engine/held_envelope.ts";

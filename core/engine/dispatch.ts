@@ -1,6 +1,7 @@
 /**
- * Which waiting task goes to which worker. Pure: walks the ready queue against the pool and says what to lease. Order is
- * kept strictly within a priority: a large task at the head waits for room and nothing overtakes it, so it cannot starve.
+ * Which waiting task goes to which worker. Pure: walks the ready queue against the pool and says what to lease. Order
+ * is kept strictly within a priority: a large task at the head waits for room and nothing overtakes it, so it cannot
+ * starve.
  */
 
 import type { Resources } from "../schema/task.ts";
@@ -19,8 +20,8 @@ export interface Choice {
 const ordinary: Resources = {};
 
 /**
- * Leases waiting tasks while some worker has room. `lease` must put the task into another phase and assign it in the pool
- * before it returns. At most `limit` tasks, so that one turn stays short.
+ * Leases waiting tasks while some worker has room. `lease` must put the task into another phase and assign it in the
+ * pool before it returns. At most `limit` tasks, so that one turn stays short.
  */
 export function dispatch(
   ready: ReadyQueue<HeldEnvelope>,

@@ -1,4 +1,5 @@
-/** Questions of users to the relay, and live envelopes that it hands on without keeping them. A part of `state.ts`; pure. */
+/** Questions of users to the relay, and live envelopes that it hands on without keeping them. A part of `state.ts`;
+ * pure. */
 
 import { checkRecord } from "../access/principal.ts";
 import { windowBytes } from "../limits.ts";

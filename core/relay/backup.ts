@@ -1,7 +1,7 @@
 /**
- * Copies of a relay's store in one file, and back. A copy is taken while the relay runs and holds large bodies too. What
- * is restored gets a new epoch, so that endpoints and clients say again what they still hold, and its numbers jump ahead
- * of all that were ever given, so that no reader's place in the news means something else now.
+ * Copies of a relay's store in one file, and back. A copy is taken while the relay runs and holds large bodies too.
+ * What is restored gets a new epoch, so that endpoints and clients say again what they still hold, and its numbers jump
+ * ahead of all that were ever given, so that no reader's place in the news means something else now.
  */
 import { Database } from "bun:sqlite";
 import * as fs from "node:fs";

@@ -203,7 +203,8 @@ export class Delivering {
     }
   }
 
-  /** A task that comes before what was sent already, and could not be sent now: the queue is read from its head again. */
+  /** A task that comes before what was sent already, and could not be sent now: the queue is read from its head
+   * again. */
   private jumpQueue(session: EndpointSession | undefined, task: QueuedTask): void {
     if (session?.cursor !== undefined && !isBehind(task, session.cursor)) session.cursor = undefined;
   }

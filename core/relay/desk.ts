@@ -1,6 +1,6 @@
 /**
- * What all parts of the relay's decisions share: the mailbox, who is connected, the moment, and where records and effects
- * of the turn go. Holds nothing that the mailbox or a link could not tell again.
+ * What all parts of the relay's decisions share: the mailbox, who is connected, the moment, and where records and
+ * effects of the turn go. Holds nothing that the mailbox or a link could not tell again.
  */
 
 import { type Envelope, readEnvelope } from "../envelope/envelope.ts";

@@ -1,6 +1,6 @@
 /**
- * What users hand in: task envelopes, receipts and cancels. All of a request is checked before any of it is staged, so a
- * request is stored whole or not at all. A part of `state.ts`; pure.
+ * What users hand in: task envelopes, receipts and cancels. All of a request is checked before any of it is staged, so
+ * a request is stored whole or not at all. A part of `state.ts`; pure.
  */
 
 import { digestOf } from "../envelope/envelope.ts";
@@ -172,7 +172,8 @@ function mayReach(endpoint: Principal | undefined, header: TaskHeader): void {
   throw new GcError("permission", "endpoint.not_allowed", message, { hint: "gc whoami, and give the id to its owner" });
 }
 
-/** Whether, by what the endpoint last said, this user may submit to it. One that never said anything is asked itself. */
+/** Whether, by what the endpoint last said, this user may submit to it. One that never said anything is asked
+ * itself. */
 export function maySee(endpoint: Principal | undefined, user: string): boolean {
   if (endpoint?.removed_ms !== undefined) return false;
   return endpoint === undefined || endpoint.allow === undefined || endpoint.is_public || endpoint.allow.includes(user);

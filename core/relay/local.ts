@@ -1,6 +1,6 @@
 /**
- * The relay of this machine, started by whoever needs it first: `gc __relay` as a process of its own, on a Unix socket of
- * mode 0600. When many start it at once, the lease lets one live and the others end; all wait for the same socket.
+ * The relay of this machine, started by whoever needs it first: `gc __relay` as a process of its own, on a Unix socket
+ * of mode 0600. When many start it at once, the lease lets one live and the others end; all wait for the same socket.
  */
 import { connect } from "node:net";
 import type { Home } from "../config/home.ts";

@@ -1,11 +1,12 @@
 /**
  * What a relay keeps, as an interface: principals, task envelopes, letters (receipts and cancels on their way to an
- * endpoint) and news (accepts and results on their way back). One row per task *envelope*, none per task, so that 10,000
- * tasks cost as much as one. `sqlite_mailbox.ts` is the store of one process; other stores pass the same tests
+ * endpoint) and news (accepts and results on their way back). One row per task *envelope*, none per task, so that
+ * 10,000 tasks cost as much as one. `sqlite_mailbox.ts` is the store of one process; other stores pass the same tests
  * (`test/relay/mailbox_conformance.ts`).
  *
- * Changes are staged in a transaction that the first of a turn opens; reads see what is staged; `commit` makes it durable
- * and `rollback` undoes it. Everything has a sequence number of the relay, which never goes back, not even by a restart.
+ * Changes are staged in a transaction that the first of a turn opens; reads see what is staged; `commit` makes it
+ * durable and `rollback` undoes it. Everything has a sequence number of the relay, which never goes back, not even by a
+ * restart.
  */
 import type { ResultClass } from "../schema/envelope.ts";
 

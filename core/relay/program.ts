@@ -1,6 +1,6 @@
 /**
- * This very executable, to be downloaded: a cluster that cannot reach the internet installs gc from its relay. Under the
- * names that `install.sh` asks for. From sources there is nothing to download.
+ * This very executable, to be downloaded: a cluster that cannot reach the internet installs gc from its relay. Under
+ * the names that `install.sh` asks for. From sources there is nothing to download.
  */
 import { createHash } from "node:crypto";
 import * as fs from "node:fs";

@@ -1,4 +1,5 @@
-/** What lies beside the mailbox in a relay's folder: its keys, its certificate and how it is run. Made at the first start. */
+/** What lies beside the mailbox in a relay's folder: its keys, its certificate and how it is run. Made at the first
+ * start. */
 import * as fs from "node:fs";
 import { fingerprintOf, makeCertificate } from "../access/certificate.ts";
 import { type Identity, makeIdentity, openIdentity } from "../access/principal.ts";

@@ -42,7 +42,8 @@ export class Service implements LinkEvents {
   private turns: Turns<RelayEvent>;
   private failures: number[] = [];
   private spaceSeen_ms = Number.NEGATIVE_INFINITY;
-  /** A write failed for lack of space, whatever the file system says: a quota perhaps. Until then nothing new is taken. */
+  /** A write failed for lack of space, whatever the file system says: a quota perhaps. Until then nothing new is
+   * taken. */
   private fullUntil_ms = Number.NEGATIVE_INFINITY;
   private armed: { mono_ms: number; cancel: () => void } | undefined;
   private stopped = false;

@@ -5,7 +5,8 @@
 import { Database } from "bun:sqlite";
 import { GcError, messageOf } from "../errors.ts";
 
-/** Versions of the tables, oldest first: what brings a file of the version before to this one. Never edited, only added to. */
+/** Versions of the tables, oldest first: what brings a file of the version before to this one. Never edited, only added
+ * to. */
 const migrations: readonly string[] = [
   `
   CREATE TABLE meta (key TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
@@ -56,7 +57,8 @@ const sqliteOldest = [3, 51, 3] as const;
 
 /** Settings of the connection. */
 export interface OpenOptions {
-  /** The folder is on a network file system: no shared memory file, this process alone (reliability-security.md §3.8). */
+  /** The folder is on a network file system: no shared memory file, this process alone (reliability-security.md
+   * §3.8). */
   alone?: boolean;
   /** Test of the tests: without it a power cut loses what was acknowledged. */
   synchronous?: "FULL" | "OFF";

@@ -1,7 +1,7 @@
 /**
- * News from the relay to users: accepts and results of the task envelopes or the group that they watch, past ones first,
- * in the order of the relay's numbers. A reader that is slow is not sent more than its window; the rest stays in the
- * mailbox and is read from there when the reader says "taken". A part of `state.ts`; pure.
+ * News from the relay to users: accepts and results of the task envelopes or the group that they watch, past ones
+ * first, in the order of the relay's numbers. A reader that is slow is not sent more than its window; the rest stays in
+ * the mailbox and is read from there when the reader says "taken". A part of `state.ts`; pure.
  */
 import { GcError } from "../errors.ts";
 import { windowBytes } from "../limits.ts";

@@ -13,8 +13,8 @@ const anyUuid = { type: "string", pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}
 const time_ms = { type: "integer", minimum: 0, maximum: 9007199254740991 } as const;
 
 /**
- * The public half of a principal. `id` is the hash of `sign_pub` (see `access/principal.ts`), so a record proves itself:
- * nobody in between can put another key under an id.
+ * The public half of a principal. `id` is the hash of `sign_pub` (see `access/principal.ts`), so a record proves
+ * itself: nobody in between can put another key under an id.
  */
 export const keyRecordSchema = {
   $id: "key_record",
@@ -74,7 +74,8 @@ export const taskHeaderSchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
-/** Endpoint → user: the task envelope `re` is in the endpoint's journal. `digest` is sha256 of its signed bytes, hex. */
+/** Endpoint → user: the task envelope `re` is in the endpoint's journal. `digest` is sha256 of its signed bytes,
+ * hex. */
 export const acceptHeaderSchema = {
   $id: "accept_header",
   type: "object",

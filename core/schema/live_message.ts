@@ -1,7 +1,7 @@
 /**
- * What a connected user and an endpoint say to each other inside live envelopes: followed output, typed input, questions
- * and the owner's orders. Sealed and signed like everything else; never stored; every message may be lost, so all of them
- * are repeatable: output and input go by offset, questions and orders by `rid`.
+ * What a connected user and an endpoint say to each other inside live envelopes: followed output, typed input,
+ * questions and the owner's orders. Sealed and signed like everything else; never stored; every message may be lost, so
+ * all of them are repeatable: output and input go by offset, questions and orders by `rid`.
  */
 import { resultSchema } from "./result.ts";
 import type { Schema, Static } from "./static.ts";
@@ -103,7 +103,8 @@ export const statusAnswerSchema = {
   ],
 } as const satisfies Schema;
 
-/** Owner → endpoint: do this. `boot` from a status answer, so that an old order cannot be played again. Answer: `done`. */
+/** Owner → endpoint: do this. `boot` from a status answer, so that an old order cannot be played again. Answer:
+ * `done`. */
 export const orderSchema = {
   $id: "order",
   type: "object",

@@ -2,8 +2,8 @@
  * What users and endpoints say to the relay, and it to them, once the session is up. Envelopes travel whole as blobs in
  * `bytes` (`envelope/envelope.ts` packs them); the relay reads their headers only.
  *
- * Requests carry `rid`, a number of the asker's choosing; the answer carries it back as `re`. Anything may be sent twice:
- * envelopes are known by their ids.
+ * Requests carry `rid`, a number of the asker's choosing; the answer carries it back as `re`. Anything may be sent
+ * twice: envelopes are known by their ids.
  */
 import { keyRecordSchema } from "./envelope.ts";
 import type { Schema, Static } from "./static.ts";
@@ -215,7 +215,8 @@ export const creditSchema = {
   required: ["t", "room"],
 } as const satisfies Schema;
 
-/** Mail `seq`s are in my journal (per item, never cumulative). `bytes`: accept envelopes, one per task envelope taken. */
+/** Mail `seq`s are in my journal (per item, never cumulative). `bytes`: accept envelopes, one per task envelope
+ * taken. */
 export const mailAckSchema = {
   $id: "mail_ack",
   type: "object",
@@ -263,8 +264,8 @@ export const storedSchema = {
 /* ── either way ───────────────────────────────────────────────────────────────────────────────────────────────── */
 
 /**
- * A live envelope for a connected principal, `bytes[0]`; forwarded, never stored. `session` is the user's connection: on
- * the way to the endpoint the relay checks that it is the sender's own, on the way back it picks the connection.
+ * A live envelope for a connected principal, `bytes[0]`; forwarded, never stored. `session` is the user's connection:
+ * on the way to the endpoint the relay checks that it is the sender's own, on the way back it picks the connection.
  * Unreachable: the relay answers `undelivered`.
  */
 export const liveSchema = {

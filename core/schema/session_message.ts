@@ -6,7 +6,8 @@
  *     hello {proto, nonce, self}        ──────►
  *                                       ◄────── auth {proto, role, id, proof}
  *     welcome {proto, epoch, limits}    ──────►            or refuse {code, message} and close
- *     ping / pong                       ◄─────►            after 20 s without a word (Unix socket: 40 s); dead after 60 s
+ *     ping / pong                       ◄─────►            after 20 s without a word (Unix socket: 40 s); dead after 60
+ * s
  *
  * Version diary (`proto`): 1, 2026-11: first version.
  */

@@ -4,8 +4,8 @@
  * 25–35 ms and needs code generation, which the executable forbids (bun.md §0, §1).
  */
 import { GcError } from "../errors.ts";
-import type { Static } from "./static.ts";
 import type { schemas } from "./schemas.ts";
+import type { Static } from "./static.ts";
 import * as validators from "./validators.js";
 
 /** Names of all shapes that cross a boundary: the `$id`s of the schemas in `schemas.ts`. */

@@ -2,9 +2,10 @@
  * What endpoint and worker say to each other once the session is up (`wire/session.ts`). The endpoint decides which
  * task runs where; the worker decides how it runs and keeps every result until the endpoint says it is in its journal.
  */
-import { resourcesSchema, taskSpecSchema } from "./task.ts";
+
 import { resultSchema } from "./result.ts";
 import type { Schema, Static } from "./static.ts";
+import { resourcesSchema, taskSpecSchema } from "./task.ts";
 
 const tid = { type: "string", minLength: 36, maxLength: 36 } as const;
 const attempt = { type: "integer", minimum: 1 } as const;

@@ -1,7 +1,7 @@
 /**
  * The life of a task as one table: every step it may take, who owns the step, what triggers it and what fences it. The
- * endpoint checks its steps against this table (`legalStep`), the simulation counts how often each row was walked, and the
- * diagram in docs/LIFECYCLE.md is drawn from it (`scripts/lifecycle.ts`). Only the owner of a step writes it down;
+ * endpoint checks its steps against this table (`legalStep`), the simulation counts how often each row was walked, and
+ * the diagram in docs/LIFECYCLE.md is drawn from it (`scripts/lifecycle.ts`). Only the owner of a step writes it down;
  * everybody else sees a copy.
  */
 import { assert } from "../assert.ts";

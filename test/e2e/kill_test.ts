@@ -212,7 +212,8 @@ function gated(world: World, gate: string, count: number, endpoint = "ep"): Batc
   return batch;
 }
 
-/** Tasks that wait at the relay for an endpoint that is down, tasks that run, and tasks whose results nobody fetched. */
+/** Tasks that wait at the relay for an endpoint that is down, tasks that run, and tasks whose results nobody
+ * fetched. */
 async function threeStages(world: World) {
   const gate = join(world.folder, "gate");
   await world.gc(["endpoint", "configure", "other", "--yes", "--slots", "2"]);

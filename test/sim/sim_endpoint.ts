@@ -1,4 +1,5 @@
-/** An endpoint of the simulated world: production decisions, courier and relay desk; its journal and its hall are here. */
+/** An endpoint of the simulated world: production decisions, courier and relay desk; its journal and its hall are
+ * here. */
 import { AccessList } from "../../core/access/access_list.ts";
 import { Courier } from "../../core/endpoint/courier.ts";
 import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
@@ -67,8 +68,8 @@ export class SimEndpoint {
   }
 
   /**
-   * Whether everything it took has been received by its user. A relay that lost its disk may have lost receipts with it;
-   * then it is enough that the relay has all results.
+   * Whether everything it took has been received by its user. A relay that lost its disk may have lost receipts with
+   * it; then it is enough that the relay has all results.
    */
   drained(receipts_lost: boolean): boolean {
     if (!this.life.alive) return false;

@@ -9,7 +9,9 @@ import { type Outcome, play } from "./scenario.ts";
 const first = Number(process.env.GC_SIM_FIRST ?? 1);
 const count = Number(process.env.GC_SIM_SEEDS ?? 2000);
 
-test(`${count} seeds from ${first}: nothing is lost, nothing runs twice without reason, everything comes to rest`, async () => {
+const promise = "nothing is lost, nothing runs twice without reason, everything comes to rest";
+
+test(`${count} seeds from ${first}: ${promise}`, async () => {
   const cast = await makeCast();
   const bad: Outcome[] = [];
   const sum = { tasks: 0, events: 0, deaths: 0 };
