@@ -144,7 +144,9 @@ export class Http {
     }
     const one = /^\/v1\/envelopes\/([^/]+)$/.exec(path)?.[1];
     if (path !== "/v1/envelopes" && one === undefined) throw noSuchPage(path);
-    const sender = caller?.no ?? desk.mailbox.findPrincipal(ask("user") ?? "");
+    const user = ask("user");
+    // Nobody has the number 0.
+    const sender = caller?.no ?? (user === undefined ? undefined : (desk.mailbox.findPrincipal(idIn(user)) ?? 0));
     const mine = sender === undefined ? {} : { sender };
     if (one !== undefined) {
       const [row] = listEnvelopes(desk.mailbox, { ...mine, limit: 1, envelopes: [idIn(one)] }).rows;

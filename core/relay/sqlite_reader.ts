@@ -3,6 +3,7 @@
  * the connection that stages. Changes nothing.
  */
 import type { Database, Statement } from "bun:sqlite";
+import { formatUuid } from "../task/id.ts";
 import type { BodyFiles } from "./body_files.ts";
 import type {
   InviteRow,
@@ -44,6 +45,7 @@ export class SqliteReader {
   /** Lengths of queues that were counted once and kept up to date since. */
   protected readonly queued = new Map<number, number>();
   private readonly known = new Map<string, Principal>();
+  private readonly ids = new Map<number, string>();
   private readonly statements = new Map<string, Statement>();
 
   constructor(db: Database, files: BodyFiles | undefined) {
@@ -79,13 +81,13 @@ export class SqliteReader {
   }
 
   task(id: string): TaskRow | undefined {
-    const row = this.sql<SqlTask>(`${taskColumns} WHERE t.id = ?`).get(idBytes(id));
-    return row === null ? undefined : readTask(row);
+    const row = this.sql<SqlTask>(`${taskColumns} WHERE id = ?`).get(idBytes(id));
+    return row === null ? undefined : this.taskFrom(row);
   }
 
   taskOf(seq: number): TaskRow | undefined {
-    const row = this.sql<SqlTask>(`${taskColumns} WHERE t.seq = ?`).get(seq);
-    return row === null ? undefined : readTask(row);
+    const row = this.sql<SqlTask>(`${taskColumns} WHERE seq = ?`).get(seq);
+    return row === null ? undefined : this.taskFrom(row);
   }
 
   findGroup(sender: number, id: string): number | undefined {
@@ -97,9 +99,9 @@ export class SqliteReader {
     const some = query.prefix !== undefined || query.group !== undefined || query.ids !== undefined;
     if (query.sender === undefined || some) return this.listWhere(query, []);
     // One walk of the index for what is open, one for what is closed.
-    const open = this.listWhere(query, ["t.closed = 0"]);
+    const open = this.listWhere(query, ["closed = 0"]);
     if (query.unfinished) return open;
-    const all = [...open, ...this.listWhere(query, ["t.closed = 1"])];
+    const all = [...open, ...this.listWhere(query, ["closed = 1"])];
     return all.sort((a, b) => b.seq - a.seq).slice(0, query.limit);
   }
 
@@ -109,22 +111,22 @@ export class SqliteReader {
       where.push(sql);
       values.push(...more);
     };
-    also("t.state < 3");
+    also("state < 3");
     // The plus sign keeps SQLite from reading all that the sender has when there is a better index.
     const narrow = query.prefix !== undefined || query.ids !== undefined;
-    if (query.sender !== undefined) also(narrow ? "+t.sender = ?" : "t.sender = ?", query.sender);
-    if (query.before !== undefined) also("t.seq < ?", query.before);
-    if (query.prefix !== undefined) also("t.id BETWEEN ? AND ?", ...idRange(query.prefix));
-    if (query.group !== undefined) also("t.group_id = ?", idBytes(query.group));
+    if (query.sender !== undefined) also(narrow ? "+sender = ?" : "sender = ?", query.sender);
+    if (query.before !== undefined) also("seq < ?", query.before);
+    if (query.prefix !== undefined) also("id BETWEEN ? AND ?", ...idRange(query.prefix));
+    if (query.group !== undefined) also("group_id = ?", idBytes(query.group));
     if (query.ids !== undefined) {
       const ids = query.ids.map((id) => id.replaceAll("-", ""));
-      also("t.id IN (SELECT unhex(value) FROM json_each(?))", JSON.stringify(ids));
+      also("id IN (SELECT unhex(value) FROM json_each(?))", JSON.stringify(ids));
     }
-    if (query.unfinished) also("t.closed = 0");
-    const sql = `${taskColumns} WHERE ${where.join(" AND ")} ORDER BY t.seq DESC LIMIT ?`;
+    if (query.unfinished) also("closed = 0");
+    const sql = `${taskColumns} WHERE ${where.join(" AND ")} ORDER BY seq DESC LIMIT ?`;
     return this.sql<SqlTask>(sql)
       .all(...values, query.limit)
-      .map(readTask);
+      .map((row) => this.taskFrom(row));
   }
 
   queue(endpoint: number, after: { rank: number; seq: number } | undefined, limit: number): QueuedTask[] {
@@ -183,10 +185,10 @@ export class SqliteReader {
   }
 
   due(now_ms: number, limit: number): { tasks: TaskRow[]; letters: number[] } {
-    const tasks = this.sql<SqlTask>(`${taskColumns} WHERE t.due_ms <= ? ORDER BY t.due_ms LIMIT ?`).all(now_ms, limit);
+    const tasks = this.sql<SqlTask>(`${taskColumns} WHERE due_ms <= ? ORDER BY due_ms LIMIT ?`).all(now_ms, limit);
     const oldest = this.sql<{ seq: number; due_ms: number }>("SELECT seq, due_ms FROM letters ORDER BY seq LIMIT ?");
     const letters = oldest.all(limit).filter((row) => row.due_ms <= now_ms);
-    return { tasks: tasks.map(readTask), letters: letters.map((row) => row.seq) };
+    return { tasks: tasks.map((row) => this.taskFrom(row)), letters: letters.map((row) => row.seq) };
   }
 
   counts(): MailboxCounts {
@@ -194,6 +196,22 @@ export class SqliteReader {
       (SELECT count(*) FROM tasks WHERE state = 0) AS queued, (SELECT count(*) FROM news) AS news,
       (SELECT count(*) FROM letters) AS letters`;
     return this.sql<MailboxCounts>(sql).get() ?? none;
+  }
+
+  private taskFrom(row: SqlTask): TaskRow {
+    return readTask(row, this.idOf(row.endpoint));
+  }
+
+  /** The id of the principal of this number. */
+  private idOf(no: number): string {
+    let id = this.ids.get(no);
+    if (id === undefined) {
+      const row = this.sql<{ id: Uint8Array }>("SELECT id FROM principals WHERE no = ?").get(no);
+      id = row === null ? "" : formatUuid(row.id);
+      if (this.ids.size > principalsKnown) this.ids.clear();
+      this.ids.set(no, id);
+    }
+    return id;
   }
 
   /** Whether a row says that its bytes are in the file of this number. */
@@ -204,6 +222,7 @@ export class SqliteReader {
   /** To be called whenever a principal changes. */
   protected forgetPrincipals(): void {
     this.known.clear();
+    this.ids.clear();
   }
 
   /** A prepared statement, kept for ever: the texts in these files are few. */
