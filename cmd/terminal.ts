@@ -23,10 +23,10 @@ export interface RawTerminal {
 /** Makes the terminal raw, if there is one; else the task gets a terminal of the usual size. */
 export function openTerminal(cli: Cli): RawTerminal {
   const before = cli.terminal.stdin ? stty("-g") : undefined;
-  const screen = cli.terminal.stdout ? new WriteStream(1) : undefined;
   const told = new Set<(columns: number, rows: number) => void>();
   const size = (): TerminalSize => {
-    const [columns, rows] = screen?.getWindowSize() ?? [80, 24];
+    // Asked anew each time: a stream tells the size it had when it was made (Bun 1.4.5).
+    const [columns, rows] = cli.terminal.stdout ? new WriteStream(1).getWindowSize() : [80, 24];
     return { columns: columns || 80, rows: rows || 24, term: (cli.env.TERM || "xterm-256color").slice(0, 64) };
   };
   const resized = (): void => {
