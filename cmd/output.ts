@@ -3,6 +3,7 @@
  * and its errors come too late to be told from success. A reader who left (`gc ps | head -1`) is not an error of ours.
  */
 import { writeSync } from "node:fs";
+import { isatty } from "node:tty";
 import { GcError, messageOf, systemCode } from "../core/errors.ts";
 import { QuietEnd } from "./quiet_end.ts";
 

@@ -2,7 +2,7 @@
  * One task with its streams, signals and exit code tied to this process. The shortest way is the usual one: hand it
  * over and watch; if its result is there before anybody asked for output, the output comes out of the result.
  */
-import { GcError } from "../core/errors.ts";
+import { exitCodeByKind, GcError, messageOf } from "../core/errors.ts";
 import type { Result } from "../core/schema/result.ts";
 import type { TaskSpec } from "../core/schema/task.ts";
 import { Attachment } from "../core/submit/attach.ts";
@@ -173,7 +173,14 @@ class AttachedRun {
   /** Nobody reads our output any more: the task is ended, as ssh would end it. */
   private async readerGone(error: unknown): Promise<void> {
     await this.within(this.cancel(), 2000);
-    this.leave(error instanceof ReaderGone ? error.exit_code : 74);
+    this.leave(this.unwritten(error));
+  }
+
+  /** The exit code when output cannot be written. The result is kept: no receipt was given. */
+  private unwritten(error: unknown): number {
+    if (error instanceof ReaderGone) return error.exit_code;
+    this.cli.printer.warn(`${messageOf(error)}; to see it: gc logs ${this.id}`);
+    return exitCodeByKind.io;
   }
 
   private async finish(result: Result): Promise<number> {
@@ -183,8 +190,7 @@ class AttachedRun {
     try {
       ended = await this.attachment.finish(result);
     } catch (error) {
-      if (!(error instanceof ReaderGone)) throw error;
-      return error.exit_code;
+      return this.unwritten(error);
     }
     this.terminal?.close();
     this.tell(result, ended.missing);

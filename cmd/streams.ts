@@ -5,20 +5,21 @@
  */
 import * as fs from "node:fs";
 import { systemCode } from "../core/errors.ts";
-import { ReaderGone } from "./output.ts";
+import { outputError } from "./output.ts";
 
 const pieceBytes = 64 * 1024;
 
-/** Writes all of `bytes`; resolves when the operating system has them. Rejects with ReaderGone when nobody reads. */
+/**
+ * Writes all of `bytes`; resolves when the operating system has them. Rejects with ReaderGone when nobody reads, with
+ * GcError io `output.failed` for other trouble.
+ */
 export async function writeFully(fd: number, bytes: Uint8Array): Promise<void> {
   let done = 0;
   while (done < bytes.byteLength) {
     try {
       done += await writeSome(fd, bytes, done);
     } catch (error) {
-      const code = systemCode(error);
-      if (code === "EPIPE" || code === "EIO") throw new ReaderGone(error);
-      if (code !== "EAGAIN") throw error;
+      if (systemCode(error) !== "EAGAIN") throw outputError(fd, error);
       await new Promise((resolve) => setTimeout(resolve, 2));
     }
   }
