@@ -74,7 +74,7 @@ describe("Ctrl-C at a terminal", () => {
     const witness = join(place.cwd, "never");
     await place.must(["endpoint", "configure", "asleep", "--yes"]);
     const run = place.terminal(["run", "-e", "asleep", "--", "touch", witness]);
-    await until(async () => (await place.why("last")).endpoint_name === "asleep", "the task to be at the relay");
+    await until(async () => (await place.why("last")).state === "queued", "the task to be at the relay");
     run.type(ctrlC);
     await until(() => /cancel/.test(run.screen), "gc to say what it does");
     run.type(ctrlC);
