@@ -16,6 +16,14 @@ export class ReaderGone extends QuietEnd {
   }
 }
 
+/** Output that could not be written, as what it is: nobody reads it any more, or there is no room where it goes. */
+export function outputError(fd: number, cause: unknown): ReaderGone | GcError {
+  const code = systemCode(cause);
+  // A terminal that has gone says EIO, and so does a disk that breaks.
+  if (code === "EPIPE" || (code === "EIO" && isatty(fd))) return new ReaderGone(cause);
+  return new GcError("io", "output.failed", `Cannot write the output: ${messageOf(cause)}`, { cause });
+}
+
 /**
  * Writes everything, waiting while the reader is slow.
  * @throws ReaderGone when nobody reads any more; GcError io `output.failed` for a full disk and the like.
@@ -27,12 +35,7 @@ export function writeOut(fd: number, content: string | Uint8Array): void {
     try {
       done += writeSync(fd, bytes, done, bytes.byteLength - done);
     } catch (error) {
-      const code = systemCode(error);
-      if (code === "EPIPE") throw new ReaderGone(error);
-      if (code !== "EAGAIN") {
-        const what = `Cannot write the output: ${messageOf(error)}`;
-        throw new GcError("io", "output.failed", what, { cause: error });
-      }
+      if (systemCode(error) !== "EAGAIN") throw outputError(fd, error);
       // A pipe that someone else made non-blocking is full: look again in a moment.
       Bun.sleepSync(2);
     }

@@ -143,7 +143,7 @@ describe("standard output and error", () => {
   test("say so when they cannot be written", async () => {
     const { stdout, stderr } = await place.sh(`"$gc" run -- seq 100000 >/dev/full; echo $?`);
     expect(stdout).toBe("74\n");
-    expect(stderr).toMatch(/^warning: Cannot write standard output: .*ENOSPC.*gc logs/);
+    expect(stderr).toMatch(/^warning: Cannot write the output: .*ENOSPC.*gc logs/);
   });
 
   test("may be closed", async () => {
