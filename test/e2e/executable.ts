@@ -1,6 +1,7 @@
 /**
  * The executables under test. The test build has crash points and planted bugs; it is compiled when a source is newer
- * than it. A test keeps a name of its own for it, so that a build that happens meanwhile is not noticed.
+ * than it, unless E2E_EXECUTABLE names another. A test keeps a name of its own for it, so that a build that happens
+ * meanwhile is not noticed.
  */
 import { copyFileSync, existsSync, linkSync, mkdirSync, rmdirSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -13,8 +14,9 @@ export type Build = "gc" | "gc-test";
 
 /** Puts the executable into `folder` and returns its path. */
 export async function executableIn(folder: string, build: Build = "gc-test"): Promise<string> {
-  const built = join(dist, build);
-  if (isStale(built)) await compile(build);
+  const given = process.env.E2E_EXECUTABLE;
+  const built = given ?? join(dist, build);
+  if (given === undefined && isStale(built)) await compile(build);
   const own = join(folder, "gc");
   try {
     linkSync(built, own);
