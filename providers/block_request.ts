@@ -88,7 +88,7 @@ export function checkRequest(request: BlockRequest, quotes_paths: boolean): void
   checkText("worker_init", request.worker_init, /^[^\0\r]*$/, "lines of shell without NUL or carriage return");
 }
 
-/** One directive of the user: with the scheduler's prefix, or an option that gets it. Comments and blanks are dropped. */
+/** Directives of the user: with the prefix, or options that get it. Comments and blank lines are dropped. */
 export function optionLines(lines: readonly string[], prefix: string): string[] {
   const kept: string[] = [];
   for (const line of lines.flatMap((text) => text.split("\n"))) {

@@ -10,6 +10,7 @@ import {
   type Answer,
   type BlockFacts,
   type BlockRef,
+  type BlockState,
   type Capabilities,
   type Command,
   done,
@@ -194,10 +195,16 @@ function sightingOf(profile: Profile, listing: Listing, ref: BlockRef): Sighting
     .map(({ facts }) => facts.name)
     .find((name) => name !== undefined && name !== (ref.name ?? name));
   if (stranger !== undefined) return { seen: "uncovered", why: `${ref.id} is "${stranger}", not "${ref.name}"` };
-  const agree = rows.every(({ facts }) => facts.raw === first.facts.raw);
+  const agree = rows.every(({ facts: { state } }) => sameState(state, first.facts.state));
   const whole = rows.every((row) => !speaksOfAnother(row, ref));
-  if (agree && whole) return { seen: "seen", ...first.facts };
+  // Several rows are the same block after a change, the latest last.
+  if (agree && whole) return { seen: "seen", ...(rows.at(-1) ?? first).facts };
   return { seen: "seen", state: unknownState, raw: rows.map(({ facts }) => facts.raw).join(" ") };
+}
+
+function sameState(a: BlockState, b: BlockState): boolean {
+  if (a.phase === "done" && b.phase === "done") return a.outcome === b.outcome;
+  return a.phase === b.phase;
 }
 
 function speaksOfAnother(row: Row, ref: BlockRef): boolean {

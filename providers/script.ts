@@ -72,7 +72,8 @@ function launchLines(started: Launch): string[] {
     '  wait "$gc_pid"',
     "  gc_code=$?",
     "done",
-    `printf '%s\\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"`,
+    `printf '%s\\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"`,
+    'mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"',
     'exit "$gc_code"',
   ];
 }

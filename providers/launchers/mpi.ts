@@ -1,6 +1,6 @@
 /**
- * `mpiexec` and `mpirun`: one name, several programs with different options (providers.md §13). Which one it is says its
- * version text, asked inside the block unless the configuration says it.
+ * `mpiexec` and `mpirun`: one name, several programs with different options (providers.md §13). Its version text, asked
+ * inside the block, tells which one it is, unless the configuration does.
  */
 import type { LauncherSpec } from "../../core/schema/launcher.ts";
 import { quoted, wordsOf } from "../quote.ts";

@@ -1,4 +1,4 @@
-/** A block request → the options of its `#SBATCH` lines (providers.md §2.1). One fixed order, so scripts can be compared. */
+/** A block request → the options of its `#SBATCH` lines (providers.md §2.1), always in the same order. */
 import type { BlockRequest } from "../block_request.ts";
 import { minutesOf } from "../walltime.ts";
 

@@ -8,7 +8,7 @@ export function slurmAllocation({ env, hostname }: InsideView): Allocation | und
   if (id === undefined) return undefined;
   const nodes = expandHostlist(env.SLURM_JOB_NODELIST ?? env.SLURM_NODELIST ?? "") ?? [];
   const cores = leastOf(env.SLURM_JOB_CPUS_PER_NODE ?? env.SLURM_CPUS_ON_NODE ?? "");
-  const memory_mib = Number(env.SLURM_MEM_PER_NODE ?? 0);
+  const memory_mib = Number(env.SLURM_MEM_PER_NODE ?? 0) || Number(env.SLURM_MEM_PER_CPU ?? 0) * cores;
   const gpus = Number(env.SLURM_GPUS_ON_NODE ?? 0);
   const ends_s = Number(env.SLURM_JOB_END_TIME ?? 0);
   return {

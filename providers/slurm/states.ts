@@ -40,8 +40,13 @@ const states: { readonly [word: string]: BlockState } = {
 };
 
 /** Reasons of a pending block that no waiting heals. */
-const neverStarts =
-  /^(BadConstraints|DependencyNeverSatisfied|Partition(Time|Node)Limit|AccountNotAllowed|QOSNotAllowed|Invalid(Account|QOS)|(Assoc|QOS)Max\w*PerJob\w*|AssocMaxWall\w*|QOSMaxWall\w*|JobHeldAdmin)$/;
+const neverStarts = new RegExp(
+  `^(${[
+    "BadConstraints|DependencyNeverSatisfied|JobHeldAdmin",
+    "Partition(Time|Node)Limit|AccountNotAllowed|QOSNotAllowed|Invalid(Account|QOS)",
+    "(Assoc|QOS)Max\\w*PerJob\\w*|(Assoc|QOS)MaxWall\\w*",
+  ].join("|")})$`,
+);
 
 /** The state in a row; `exit` is sacct's `code:signal`. */
 export function slurmState(word: string, reason: string, exit?: { code: number; signal: number }): BlockState {

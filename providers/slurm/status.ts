@@ -29,11 +29,17 @@ export const squeue: Query = {
 export function readSqueue(answer: Answer, format: string): Listing {
   const columns = format.split("|").map((part) => squeueColumns[part.slice(1) as "i"] ?? part);
   const { rows, odd } = delimitedRows(answer.stdout, columns);
-  const why = answer.code === 0 ? undefined : textOf(answer);
+  return listingOf(answer, rows, odd);
+}
+
+/** A row without an id could be any block's, so then nothing is absent; nor is what an unreadable line mentions. */
+function listingOf(answer: Answer, rows: readonly Line[], odd: readonly string[]): Listing {
+  const read = rows.flatMap(rowOf);
+  const whole = answer.code === 0 && read.length === rows.length;
   return {
-    rows: rows.flatMap(rowOf),
-    isAbsent: (ref) => answer.code === 0 && !odd.some((line) => mentions(line, numberOf(ref))),
-    ...(why === undefined ? {} : { why }),
+    rows: read,
+    isAbsent: (ref) => whole && !odd.some((line) => mentions(line, numberOf(ref))),
+    ...(answer.code === 0 ? {} : { why: textOf(answer) }),
   };
 }
 
@@ -48,7 +54,7 @@ export function readSqueueOfIds(answer: Answer, format: string, refs: readonly B
 
 const sacctColumns = ["JobIDRaw", "State", "ExitCode", "Reason", "Start", "End", "NodeList", "JobName", "JobID"];
 
-/** Accounting: knows blocks long after the controller forgot them, but lags up to a minute behind (providers.md §2.5). */
+/** Accounting: knows blocks long after the controller forgot them, but lags a minute behind (providers.md §2.5). */
 export const sacct: Query = {
   command: "sacct",
   // Parsl's batches, after sacct timed out with hundreds of ids.
@@ -76,11 +82,7 @@ export function readSacct(answer: Answer, columns: readonly string[]): Listing {
     columns.map((column) => sacctNames[column] ?? column),
   );
   const blocks = rows.filter(({ fields }) => !(fields.get("id") ?? "").includes("."));
-  return {
-    rows: blocks.flatMap(rowOf),
-    isAbsent: (ref) => answer.code === 0 && !odd.some((line) => mentions(line, numberOf(ref))),
-    ...(answer.code === 0 ? {} : { why: textOf(answer) }),
-  };
+  return listingOf(answer, blocks, odd);
 }
 
 /** `12` of `12`, `12_[3-4]` and `12+1`. */
@@ -88,7 +90,12 @@ export function numberOf({ id }: { readonly id: string }): string {
   return id.match(/^\d+/)?.[0] ?? id;
 }
 
-function rowOf({ fields, text }: { fields: Fields; text: string }): Row[] {
+interface Line {
+  readonly fields: Fields;
+  readonly text: string;
+}
+
+function rowOf({ fields, text }: Line): Row[] {
   const id = fields.get("id") ?? "";
   if (!/^\d+([_+].*)?$/.test(id)) return [];
   return [{ id, facts: factsOf(fields), text }];

@@ -17,7 +17,7 @@ cd "$GC_BLOCK_DIR" || exit 13
 gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
-  exec aprun -n 2 -N 1 -d 64 -cc none /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec aprun -n 2 -N 1 -d 64 -cc none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!
@@ -27,6 +27,7 @@ while kill -0 "$gc_pid" 2>/dev/null; do
   wait "$gc_pid"
   gc_code=$?
 done
-printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
 exit "$gc_code"
 # Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh

@@ -11,7 +11,7 @@
 #SBATCH --cpus-per-task=8
 #SBATCH --mem=131072M
 
-# Block gc0a1b2c3d4e5f: one worker on each of 1 node.
+# Block gc0a1b2c3d4e5f: one worker on 1 node.
 export GC_BLOCK=gc0a1b2c3d4e5f
 GC_BLOCK_DIR=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f
 cd "$GC_BLOCK_DIR" || exit 13
@@ -19,7 +19,7 @@ cd "$GC_BLOCK_DIR" || exit 13
 gc_pid=
 trap '[ -z "$gc_pid" ] || kill -TERM "$gc_pid" 2>/dev/null' TERM INT USR1 USR2
 gc_launch() {
-  exec /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!
@@ -29,6 +29,7 @@ while kill -0 "$gc_pid" 2>/dev/null; do
   wait "$gc_pid"
   gc_code=$?
 done
-printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
 exit "$gc_code"
 # Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh

@@ -18,7 +18,7 @@ scontrol show hostnames "$SLURM_JOB_NODELIST" >"$GC_HOSTS"
 gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
-  exec mpiexec --cpu-bind none -n 2 --hostfile "$GC_HOSTS" --depth=64 --ppn 1 /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec mpiexec --cpu-bind none -n 2 --hostfile "$GC_HOSTS" --depth=64 --ppn 1 /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!
@@ -28,6 +28,7 @@ while kill -0 "$gc_pid" 2>/dev/null; do
   wait "$gc_pid"
   gc_code=$?
 done
-printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
 exit "$gc_code"
 # Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh

@@ -19,9 +19,9 @@ gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
   case "$(mpiexec --version 2>&1)" in
-  *"Open MPI"* | *OpenRTE* | *PRRTE*) exec mpiexec -np 2 --hostfile "$GC_HOSTS" --map-by ppr:1:node --bind-to none /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
-  *PALS*) exec mpiexec -n 2 --ppn 1 --hostfile "$GC_HOSTS" --cpu-bind none /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
-  *) exec mpiexec -f "$GC_HOSTS" -n 2 -ppn 1 -bind-to none /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  *"Open MPI"* | *OpenRTE* | *PRRTE*) exec mpiexec -np 2 --hostfile "$GC_HOSTS" --map-by ppr:1:node --bind-to none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  *PALS*) exec mpiexec -n 2 --ppn 1 --hostfile "$GC_HOSTS" --cpu-bind none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  *) exec mpiexec -f "$GC_HOSTS" -n 2 -ppn 1 -bind-to none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
   esac
 }
 gc_launch &
@@ -32,6 +32,7 @@ while kill -0 "$gc_pid" 2>/dev/null; do
   wait "$gc_pid"
   gc_code=$?
 done
-printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
 exit "$gc_code"
 # Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh

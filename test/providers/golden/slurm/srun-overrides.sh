@@ -16,7 +16,7 @@ cd "$GC_BLOCK_DIR" || exit 13
 gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
-  exec srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task="$SLURM_CPUS_ON_NODE" --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --export=ALL -c 128 --mpibind=off /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task="$SLURM_CPUS_ON_NODE" --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --export=ALL -c 128 --mpibind=off /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!
@@ -26,6 +26,7 @@ while kill -0 "$gc_pid" 2>/dev/null; do
   wait "$gc_pid"
   gc_code=$?
 done
-printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new" && mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+printf '%s\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
 exit "$gc_code"
 # Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh
