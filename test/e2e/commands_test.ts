@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { Throwaway, until } from "./throwaway.ts";
+import { Throwaway } from "./throwaway.ts";
+import { until } from "./until.ts";
 
 const place = new Throwaway();
 afterAll(() => place.close());

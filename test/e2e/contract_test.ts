@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { chmodSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
-import { isAlive, Throwaway, until } from "./throwaway.ts";
+import { isAlive, Throwaway } from "./throwaway.ts";
+import { until } from "./until.ts";
 
 const place = new Throwaway();
 afterAll(() => place.close());

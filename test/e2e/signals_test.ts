@@ -1,7 +1,8 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { isAlive, Throwaway, until } from "./throwaway.ts";
+import { isAlive, Throwaway } from "./throwaway.ts";
+import { until } from "./until.ts";
 
 const place = new Throwaway();
 beforeAll(() => place.must(["run", "--", "true"]));

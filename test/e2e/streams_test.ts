@@ -2,7 +2,8 @@ import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { createHash } from "node:crypto";
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { peakBytes, Throwaway, until } from "./throwaway.ts";
+import { peakBytes, Throwaway } from "./throwaway.ts";
+import { until } from "./until.ts";
 
 const place = new Throwaway();
 beforeAll(() => place.must(["run", "--", "true"]));

@@ -7,8 +7,8 @@ import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync }
 import { join } from "node:path";
 import { type Ended, Running, type RunWith, TerminalRun } from "./running.ts";
 
-/** The executable under test: E2E_GC, else what `scripts/build` wrote. */
-export const gcPath = process.env.E2E_GC ?? join(import.meta.dir, "../../dist/gc");
+/** The executable under test: E2E_EXECUTABLE, else what `scripts/build` wrote. */
+export const gcPath = process.env.E2E_EXECUTABLE ?? join(import.meta.dir, "../../dist/gc");
 
 /** Marks every process of a place. Tasks lose what begins with GC_, so it does not. */
 const mark = "E2E_PLACE";
@@ -100,19 +100,6 @@ export class Throwaway {
       await Bun.sleep(20);
     }
     rmSync(this.dir, { recursive: true, force: true });
-  }
-}
-
-/** Resolves once `condition` holds; it is looked at again and again. */
-export async function until(
-  condition: () => boolean | Promise<boolean>,
-  what: string,
-  limit_ms = 10_000,
-): Promise<void> {
-  const end_ms = performance.now() + limit_ms;
-  while (!(await condition())) {
-    if (performance.now() > end_ms) throw new Error(`Not within ${limit_ms} ms: ${what}`);
-    await Bun.sleep(15);
   }
 }
 
