@@ -36,6 +36,7 @@ export const rooms: { readonly [room: string]: readonly string[] } = {
     "core/config",
     "core/engine",
     "core/worker",
+    "providers",
   ],
   // Pure renderers and readers: the contract and nothing else.
   providers: ["core/schema", "core/engine"],

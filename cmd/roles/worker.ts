@@ -1,9 +1,15 @@
-/** `gc __worker DIR`: a worker, started by its endpoint and outliving it. Its log goes to standard error, a file. */
+/**
+ * `gc __worker DIR`: a worker, started by its endpoint and outliving it. `gc __worker --block DIR`: one of the workers of
+ * a block, started by its launcher. The log goes to standard error, a file.
+ */
 import * as fs from "node:fs";
+import { join } from "node:path";
 import { GcError, messageOf } from "../../core/errors.ts";
+import { writeDurable } from "../../core/host/files.ts";
 import { createLog } from "../../core/host/log.ts";
 import { onSignal } from "../../core/host/processes.ts";
 import { realHost } from "../../core/host/real_host.ts";
+import { joinBlock } from "../../core/worker/block_member.ts";
 import { startWorker, type Worker } from "../../core/worker/daemon.ts";
 
 /** Runs until the worker has left. 0: told to; 1: it could not start, or could not keep its word. */
@@ -19,8 +25,11 @@ export async function role(args: string[]): Promise<number> {
   onSignal("SIGHUP", () => {});
   onSignal("SIGPIPE", () => {});
   try {
-    worker = await startWorker(args[0] ?? "", realHost(log));
+    const host = realHost(log);
+    const dir = args[0] === "--block" ? joinBlock(args[1] ?? "", host) : (args[0] ?? "");
+    worker = await startWorker(dir, host);
     await worker.done;
+    if (args[0] === "--block") writeDurable(join(dir, "left"), "");
     return 0;
   } catch (error) {
     const hint = error instanceof GcError ? error.hint : undefined;

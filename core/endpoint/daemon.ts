@@ -72,7 +72,7 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
   const boot = Buffer.from(host.random.bytes(12)).toString("hex");
   const owner = own.owner.id;
   const self = { owner, boot, host: host.hostname, pid: process.pid, since_ms: host.clock.now(), software };
-  const settings = { workers: config.engine.workers, tasks_max: endpointTasksMax };
+  const settings = { kind: "local" as const, workers: config.engine.workers, tasks_max: endpointTasksMax };
   const state = new EndpointState(self, settings);
   const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), config.commands, host);
   const journal = openJournal(paths.journal);

@@ -1,6 +1,8 @@
 /**
  * What the deciding files of an endpoint share: its events, its effects, and the desk on which one event is decided.
  */
+
+import type { Sighting, SubmitOutcome } from "../../providers/outcome.ts";
 import type { Arrival, HeldEnvelope } from "../engine/held_envelope.ts";
 import type { Pool } from "../engine/pool.ts";
 import type { CancelHeader, KeyRecord, ReceiptHeader } from "../schema/envelope.ts";
@@ -18,6 +20,7 @@ import type {
   WorkerSignal,
 } from "../schema/worker_message.ts";
 import type { EnvelopeId, TaskId } from "../task/id.ts";
+import type { BatchSettings } from "./blocks.ts";
 import type { JournalRecord } from "./journal_record.ts";
 import type { EndpointMemory } from "./memory.ts";
 
@@ -48,7 +51,8 @@ export type EndpointEvent =
   | { t: "announced"; epoch: string }
   /** Results that were read back from the journal for a relay that lost them. */
   | { t: "recalled"; re: EnvelopeId; indices: number[]; results: Result[] }
-  | { t: "worker_up"; worker: string; ready: Ready; now_ms: number }
+  /** `block`: the block that the worker belongs to, if it is no worker of this machine. */
+  | { t: "worker_up"; worker: string; ready: Ready; block?: string; now_ms: number }
   | { t: "worker_down"; worker: string; now_ms: number }
   | { t: "report"; worker: string; report: Report; now_ms: number }
   | { t: "from_worker"; worker: string; message: Chunk | InputAck }
@@ -59,6 +63,18 @@ export type EndpointEvent =
       started: readonly { tid: string; attempt: number }[];
       finished: readonly { tid: string; attempt: number; result: Result }[];
       reason: string;
+      /** False when it died of something that its tasks cannot have caused. Default: true. */
+      blame?: boolean;
+      now_ms: number;
+    }
+  /** The scheduler's answer to a submission. */
+  | { t: "block_sent"; block: string; outcome: SubmitOutcome; now_ms: number }
+  /** A look at the scheduler. `found`: blocks that were looked up by their names; `names_covered`: all of ours were. */
+  | {
+      t: "blocks_seen";
+      sights: readonly { block: string; sight: Sighting; last_words?: string }[];
+      found: readonly { block: string; job: string }[];
+      names_covered: boolean;
       now_ms: number;
     }
   | { t: "live"; asker: Asker; message: LiveAsk; now_ms: number }
@@ -83,17 +99,30 @@ export type EndpointEffect =
   | { t: "remove_worker"; worker: string }
   /** Its link is down: find out whether its process is dead, and if so, bury it. */
   | { t: "examine"; worker: string }
+  /** It is proved dead by its block: read its spool. */
+  | { t: "bury"; worker: string; blame: boolean; reason: string }
+  | { t: "submit_block"; block: string; name: string }
+  | { t: "cancel_block"; block: string }
+  /** Look at the scheduler after this time; answered by `blocks_seen`, whatever happens. */
+  | { t: "poll_blocks"; delay_ms: number }
+  /** Nothing of the block's folder is needed any more. */
+  | { t: "remove_block"; name: string }
+  /** Push a tick at this wall clock time. */
+  | { t: "wake"; at_ms: number }
   | { t: "drop_output"; tid: TaskId; attempt: number }
   | { t: "log"; level: "info" | "warn" | "error"; event: string; fields: { [key: string]: string | number } }
   | { t: "exit"; code: number };
 
 /** What one endpoint is set to do; read from its configuration. */
-export interface EngineSettings {
+export interface LocalSettings {
+  kind: "local";
   /** Workers to keep. */
   workers: number;
   /** Tasks that may wait here; the rest stays at the relay. */
   tasks_max: number;
 }
+
+export type EngineSettings = LocalSettings | BatchSettings;
 
 /** The desk on which one event is decided. */
 export interface Desk {

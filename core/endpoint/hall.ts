@@ -24,14 +24,24 @@ import { checkWorkerProof, type Link, type Listening, listen, unknownMessage } f
 import { killLeftovers } from "../worker/leftovers.ts";
 import { readSpool } from "../worker/spool.ts";
 import type { EndpointEvent } from "./decision.ts";
+import type { OwnDoor } from "./door.ts";
 
 /** What all workers of this endpoint have in common. */
+/** Where the workers of a batch engine live, and where they knock. */
+export interface BatchLodging {
+  door: OwnDoor;
+  /** The folder of a block; undefined when it is none of ours any more. */
+  blockDir: (block: string) => string | undefined;
+}
+
 export interface HallSettings {
   endpoint_id: string;
   boot: string;
   /** Folder with one folder per worker. */
   dir: string;
   socket: string;
+  /** Undefined: workers are processes of this machine. */
+  batch?: BatchLodging;
   worker: Pick<WorkerFile, "slots" | "prefetch" | "sandboxes" | "outputs" | "resources" | "env" | "init" | "simulate">;
 }
 
@@ -73,11 +83,14 @@ export class Hall {
   async open(known: Iterable<string>): Promise<void> {
     makePrivateDir(this.settings.dir);
     makePrivateDir(this.settings.worker.outputs);
-    makePrivateDir(this.settings.worker.sandboxes);
-    const keep = new Set(known);
-    for (const name of fs.readdirSync(this.settings.dir))
-      if (!keep.has(name)) removeTree(join(this.settings.dir, name));
-    const { endpoint_id: id, boot: epoch, socket } = this.settings;
+    const { endpoint_id: id, boot: epoch, batch } = this.settings;
+    if (batch === undefined) {
+      makePrivateDir(this.settings.worker.sandboxes);
+      const keep = new Set(known);
+      for (const name of fs.readdirSync(this.settings.dir)) {
+        if (!keep.has(name)) removeTree(join(this.settings.dir, name));
+      }
+    }
     const acceptor = {
       id,
       epoch,
@@ -85,19 +98,28 @@ export class Hall {
       features: [],
       admit: (auth: Parameters<typeof checkWorkerProof>[0], hello: Parameters<typeof checkWorkerProof>[1]) => {
         checkWorkerProof(auth, hello, this.secretOf(auth.id));
-        return { role: "worker", id: auth.id, instance: auth.instance, local: true } as const;
+        return { role: "worker", id: auth.id, instance: auth.instance, local: batch === undefined } as const;
       },
     };
-    this.listening = await listen(
-      { unix: socket },
-      acceptor,
-      {
-        up: () => {},
-        messages: (link, messages) => this.messages(link, messages),
-        down: (link) => this.down(link),
-      },
-      this.host,
-    );
+    const events = {
+      up: () => {},
+      messages: (link: Link, messages: Frameable[]) => this.messages(link, messages),
+      down: (link: Link | undefined) => this.down(link),
+    };
+    if (batch === undefined) {
+      this.listening = await listen({ unix: this.settings.socket }, acceptor, events, this.host);
+      return;
+    }
+    const { door } = batch;
+    const at = (port: number) => ({ hostname: "0.0.0.0", port, tls: door.tls });
+    try {
+      this.listening = await listen(at(door.port), acceptor, events, this.host);
+    } catch (error) {
+      // Somebody else has the port of the last start by now; workers read the new one from the file.
+      if (door.port === 0) throw error;
+      this.listening = await listen(at(0), acceptor, events, this.host);
+    }
+    door.opened(this.listening.port ?? 0);
   }
 
   send(worker: string, messages: ToWorker[]): void {
@@ -144,8 +166,7 @@ export class Hall {
         this.examined.delete(worker);
         return;
       }
-      const identity = this.identityOf(worker);
-      const dead = identity === undefined ? this.host.clock.monotonic() - since_ms > neverStarted_ms : !alive(identity);
+      const dead = this.isDead(worker, since_ms);
       if (dead) {
         void this.bury(worker);
         return;
@@ -153,6 +174,12 @@ export class Hall {
       this.host.clock.after(lookAgain_ms[Math.min(look++, lookAgain_ms.length - 1)] ?? 5000, again);
     };
     again();
+  }
+
+  /** Its block is over, and so is it, whatever it says. */
+  buryNow(worker: string, blame: boolean, reason: string): void {
+    this.links.get(worker)?.close("its block is over");
+    void this.bury(worker, reason, blame);
   }
 
   /** A worker is in the journal as buried: its folder can go. */
@@ -191,7 +218,8 @@ export class Hall {
       this.links.set(worker, link);
       this.ready.add(link);
       if (old !== undefined && old !== link) old.close("the worker opened another link");
-      return this.push({ t: "worker_up", worker, ready: message, now_ms });
+      const block = this.settings.batch === undefined ? {} : { block: blockOf(worker) };
+      return this.push({ t: "worker_up", worker, ready: message, ...block, now_ms });
     }
     if (this.links.get(worker) !== link) return;
     if (message.t === "report") return this.push({ t: "report", worker, report: message, now_ms });
@@ -208,14 +236,14 @@ export class Hall {
   }
 
   /** Takes its key away first, so that a process that comes late cannot do anything; then reads what it left. */
-  private async bury(worker: string): Promise<void> {
+  private async bury(worker: string, known?: string, blame = true): Promise<void> {
     const dir = this.dirOf(worker);
-    const reason = this.lastWords(dir);
+    const reason = known ?? this.lastWords(dir);
     try {
       removeIfThere(join(dir, "worker.json"));
       await killLeftovers(dir, this.host);
       const { started, finished } = readSpool(dir);
-      this.push({ t: "buried", worker, started, finished, reason, now_ms: this.host.clock.now() });
+      this.push({ t: "buried", worker, started, finished, reason, blame, now_ms: this.host.clock.now() });
       this.examined.delete(worker);
     } catch (error) {
       // Without its spool nothing may be concluded: try again, and say so.
@@ -225,6 +253,14 @@ export class Hall {
         if (!this.closed) this.examine(worker);
       });
     }
+  }
+
+  /** On this machine its process tells; of a worker elsewhere only its own last note is proof, or the end of its block. */
+  private isDead(worker: string, since_ms: number): boolean {
+    if (this.settings.batch !== undefined) return fs.existsSync(join(this.dirOf(worker), "left"));
+    const identity = this.identityOf(worker);
+    if (identity !== undefined) return !alive(identity);
+    return this.host.clock.monotonic() - since_ms > neverStarted_ms;
   }
 
   private identityOf(worker: string): ProcessIdentity | undefined {
@@ -244,6 +280,15 @@ export class Hall {
   }
 
   private dirOf(worker: string): string {
-    return join(this.settings.dir, worker);
+    const { batch, dir } = this.settings;
+    if (batch === undefined) return join(dir, worker);
+    const block = batch.blockDir(blockOf(worker));
+    if (block !== undefined) return join(block, "workers", worker);
+    throw new GcError("permission", "worker.unknown", `The worker ${worker} is of no block of this endpoint`);
   }
+}
+
+/** Workers of a block have ids that begin like its own. */
+function blockOf(worker: string): string {
+  return `${worker.slice(0, 28)}00000000`;
 }

@@ -148,7 +148,7 @@ function readRecord(bytes: Uint8Array): Frameable {
 
 /** Whether a record still says something about what the endpoint holds or remembers. */
 function ofUse(record: Frameable, memory: EndpointMemory): boolean {
-  const { re, worker } = record as unknown as { re?: EnvelopeId; worker?: string };
+  const { re, worker, block } = record as unknown as { re?: EnvelopeId; worker?: string; block?: string };
   switch (record.t) {
     case "gone":
       return re !== undefined && memory.tombstones.has(re);
@@ -156,6 +156,10 @@ function ofUse(record: Frameable, memory: EndpointMemory): boolean {
     case "paused":
     case "resumed":
       return true;
+    case "block_planned":
+    case "block_submitted":
+    case "block_over":
+      return block !== undefined && memory.blocks.has(block);
     case "worker_made":
     case "worker_buried":
       return worker !== undefined && memory.workers.has(worker);

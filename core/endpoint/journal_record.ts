@@ -72,11 +72,33 @@ export interface Epoch {
   t: "epoch";
   epoch: string;
 }
-/** A worker is about to be started; written before its process exists. */
+/** A worker is about to be started, or the first that is heard of a worker of a block. */
 export interface WorkerMade {
   t: "worker_made";
   worker: string;
   at_ms: number;
+  block?: string;
+}
+/** A block is about to be asked for; written before the scheduler hears of it. `name` is what it is called there. */
+export interface BlockPlanned {
+  t: "block_planned";
+  block: string;
+  name: string;
+  nodes: number;
+  walltime_s: number;
+  at_ms: number;
+}
+/** The scheduler has it under this id. */
+export interface BlockSubmitted {
+  t: "block_submitted";
+  block: string;
+  job: string;
+}
+/** It is proved over (or was never accepted), and all its workers are buried. */
+export interface BlockOver {
+  t: "block_over";
+  block: string;
+  reason: string;
 }
 /** A worker is proved dead and its spool has been read. */
 export interface WorkerBuried {
@@ -104,6 +126,9 @@ export type JournalRecord =
   | Epoch
   | WorkerMade
   | WorkerBuried
+  | BlockPlanned
+  | BlockSubmitted
+  | BlockOver
   | Paused
   | Resumed;
 
@@ -113,6 +138,7 @@ export function mustBeDurable(record: JournalRecord): boolean {
     case "reported":
     case "epoch":
     case "worker_buried":
+    case "block_over":
       return false;
     default:
       return true;

@@ -19,12 +19,23 @@ export interface Tombstone {
   until_ms: number;
 }
 
+/** A pilot job, from before it is asked for until it is proved over. */
+export interface BlockRow {
+  readonly name: string;
+  readonly nodes: number;
+  readonly walltime_s: number;
+  readonly planned_ms: number;
+  /** The scheduler's id of it, once known. */
+  job: string | undefined;
+}
+
 /** All durable facts of an endpoint. */
 export class EndpointMemory {
   readonly held = new Map<EnvelopeId, HeldEnvelope>();
   readonly tombstones = new Map<EnvelopeId, Tombstone>();
   readonly earlyCancels = new Map<EnvelopeId, { by: string; indices: number[]; until_ms: number }>();
-  readonly workers = new Map<string, { made_ms: number }>();
+  readonly workers = new Map<string, { made_ms: number; block?: string }>();
+  readonly blocks = new Map<string, BlockRow>();
   epoch = "";
   paused: string | undefined;
   unfinished = 0;
@@ -85,7 +96,23 @@ export class EndpointMemory {
         this.epoch = record.epoch;
         return;
       case "worker_made":
-        this.workers.set(record.worker, { made_ms: record.at_ms });
+        this.workers.set(record.worker, {
+          made_ms: record.at_ms,
+          ...(record.block === undefined ? {} : { block: record.block }),
+        });
+        return;
+      case "block_planned": {
+        const { block, name, nodes, walltime_s, at_ms } = record;
+        this.blocks.set(block, { name, nodes, walltime_s, planned_ms: at_ms, job: undefined });
+        return;
+      }
+      case "block_submitted": {
+        const row = this.blocks.get(record.block);
+        if (row !== undefined) row.job = record.job;
+        return;
+      }
+      case "block_over":
+        this.blocks.delete(record.block);
         return;
       case "worker_buried":
         this.workers.delete(record.worker);

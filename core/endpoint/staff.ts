@@ -12,7 +12,7 @@ import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { ToWorker } from "../schema/worker_message.ts";
 import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
-import type { Desk, EndpointEvent, EngineSettings } from "./decision.ts";
+import type { Desk, EndpointEvent, LocalSettings } from "./decision.ts";
 import { finishWaiting, notRun } from "./intake.ts";
 import { takeFinished } from "./reporting.ts";
 
@@ -59,6 +59,9 @@ export function lease(desk: Desk, onLeased: (tid: TaskId, worker: string) => voi
 /** A worker introduced itself: what it still has goes on; what it never got is sent again; what is over it forgets. */
 export function welcomeWorker(desk: Desk, event: Extract<EndpointEvent, { t: "worker_up" }>): void {
   const { ready, now_ms } = event;
+  if (event.block !== undefined && desk.memory.blocks.has(event.block) && !desk.memory.workers.has(event.worker)) {
+    desk.record({ t: "worker_made", worker: event.worker, at_ms: now_ms, block: event.block });
+  }
   if (!desk.memory.workers.has(event.worker)) {
     // It was taken for dead and its tasks were given away. What it finished is still welcome; it gets nothing new.
     desk.effect({ t: "to_worker", worker: event.worker, messages: [{ t: "stop", how: "now" }] });
@@ -139,7 +142,7 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
   const started = new Set(event.started.map(({ tid, attempt }) => `${tid} ${attempt}`));
   for (const { held, index } of [...leasedTo(desk, id)]) {
     const ran = held.phases[index] === phase.running || started.has(`${held.tid(index)} ${held.attempts[index]}`);
-    afterDeath(desk, held, index, ran, now_ms);
+    afterDeath(desk, held, index, ran, event.blame !== false, now_ms);
   }
   desk.record({ t: "worker_buried", worker: id });
   desk.pool.workers.delete(id);
@@ -150,7 +153,7 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
 }
 
 /** What becomes of one task of a dead worker. */
-function afterDeath(desk: Desk, held: HeldEnvelope, index: number, ran: boolean, now_ms: number): void {
+function afterDeath(desk: Desk, held: HeldEnvelope, index: number, ran: boolean, blame: boolean, now_ms: number): void {
   const attempt = held.attempts[index] ?? 0;
   if (held.cancelling.has(index)) {
     const result = notRun("cancelled", "cancel", 143, "Cancelled; its worker died meanwhile", now_ms);
@@ -162,7 +165,7 @@ function afterDeath(desk: Desk, held: HeldEnvelope, index: number, ran: boolean,
     return finishWaiting(desk, held, [index], notRun("lost", "lost", 125, reason, now_ms));
   }
   if (held.phases[index] === phase.leased) held.step(index, phase.running);
-  desk.record({ t: "requeued", re: held.id, indices: [index], why: "crash" });
+  desk.record({ t: "requeued", re: held.id, indices: [index], why: blame ? "crash" : "unstarted" });
   const crashes = held.crashes[index] ?? 0;
   if (crashes >= crashesMax) {
     const reason = `${crashes} workers died while they ran this task, so it is not started again`;
@@ -178,7 +181,7 @@ function barren(desk: Desk, reason: string): void {
 }
 
 /** Starts workers that are missing. */
-export function hire(desk: Desk, settings: EngineSettings, makeId: () => string, now_ms: number): void {
+export function hire(desk: Desk, settings: LocalSettings, makeId: () => string, now_ms: number): void {
   if (desk.memory.paused !== undefined) return;
   let alive = 0;
   for (const worker of desk.pool.workers.values()) if (worker.state !== "dead" && !worker.stopping) alive++;

@@ -12,6 +12,7 @@ import { planted } from "../planted.ts";
 import type { StatusAnswer } from "../schema/live_message.ts";
 import { type EnvelopeId, hashUuid, type TaskId, taskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
+import { Blocks } from "./blocks.ts";
 import type { Desk, EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
 import { bid, takeCancel, takeReceipt, takeTasks } from "./intake.ts";
 import type { JournalRecord } from "./journal_record.ts";
@@ -44,13 +45,16 @@ export class EndpointState {
   private roomTold = 0;
   private mode: "running" | "draining" | "stopping" = "running";
   private workersMade = 0;
+  private blocksMade = 0;
   private exited = false;
   private readonly self: Self;
   private readonly settings: EngineSettings;
+  private readonly blocks: Blocks | undefined;
 
   constructor(self: Self, settings: EngineSettings) {
     this.self = self;
     this.settings = settings;
+    if (settings.kind === "batch") this.blocks = new Blocks(settings, () => this.makeBlockId());
     this.memory = new EndpointMemory(new ReadyQueue<HeldEnvelope>());
     this.deposits = new Deposits(self.boot);
   }
@@ -68,6 +72,7 @@ export class EndpointState {
       if (planted("noAdopt")) revoke(desk, id);
       desk.effect({ t: "examine", worker: id });
     }
+    this.blocks?.begin(desk);
     this.settle(desk, now_ms);
   }
 
@@ -114,6 +119,7 @@ export class EndpointState {
         return this.recalled(desk, event);
       case "worker_up":
         welcomeWorker(desk, event);
+        if (event.block !== undefined) this.blocks?.joined(desk, event.block, event.now_ms);
         this.talks.workerBack(desk, event.worker, this.pool.workers.get(event.worker)?.assigned.keys() ?? []);
         if (this.mode !== "running") this.stopWorkers(desk);
         return this.settle(desk, event.now_ms);
@@ -124,8 +130,17 @@ export class EndpointState {
         return this.settle(desk, event.now_ms);
       case "from_worker":
         return this.fromWorker(desk, event);
-      case "buried":
+      case "buried": {
+        const { block } = this.memory.workers.get(event.worker) ?? {};
         buryWorker(desk, event);
+        if (block !== undefined) this.blocks?.buried(desk, block);
+        return this.settle(desk, event.now_ms);
+      }
+      case "block_sent":
+        this.blocks?.sent(desk, event);
+        return this.settle(desk, event.now_ms);
+      case "blocks_seen":
+        this.blocks?.seen(desk, event);
         return this.settle(desk, event.now_ms);
       case "live":
         return this.live(desk, event);
@@ -143,9 +158,15 @@ export class EndpointState {
       this.deposits.flush(desk);
       this.tellRoom(desk);
     }
-    if (this.mode === "stopping") return this.leave(desk);
-    if (this.mode === "running") hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
+    if (this.mode === "stopping") {
+      this.blocks?.settle(desk, now_ms);
+      return this.leave(desk);
+    }
+    if (this.mode === "running" && this.settings.kind === "local") {
+      hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
+    }
     lease(desk, (tid, worker) => this.talks.leased(desk, tid, worker));
+    this.blocks?.settle(desk, now_ms);
     if (this.mode === "draining" && this.memory.unfinished === 0) this.stop(desk, "now", now_ms);
   }
 
@@ -245,6 +266,7 @@ export class EndpointState {
       return this.settle(desk, now_ms);
     }
     this.mode = "stopping";
+    this.blocks?.stop();
     this.stopWorkers(desk);
     this.settle(desk, now_ms);
   }
@@ -260,7 +282,7 @@ export class EndpointState {
 
   /** Stopping: when no worker is left, the process may go. Results that the relay lacks wait in the journal. */
   private leave(desk: Desk): void {
-    if (this.pool.workers.size > 0 || this.exited) return;
+    if (this.pool.workers.size > 0 || this.memory.blocks.size > 0 || this.exited) return;
     this.exited = true;
     desk.effect({ t: "exit", code: 0 });
   }
@@ -280,6 +302,15 @@ export class EndpointState {
   private status(desk: Desk, re: number): StatusAnswer {
     const state = this.mode === "running" ? "running" : "draining";
     return status(desk, this.self, re, state, this.deposits.waiting(desk));
+  }
+
+  /** The id of a block ends in zeros: those of its workers begin the same. */
+  private makeBlockId(): { id: string; name: string } {
+    const hash = hashUuid("gc-block-v1", this.self.boot, String(this.blocksMade++));
+    const letters = BigInt(`0x${hash.replaceAll("-", "")}`)
+      .toString(36)
+      .padStart(25, "0");
+    return { id: `${hash.slice(0, 28)}00000000`, name: `gc${letters.slice(1, 13)}` };
   }
 
   private makeWorkerId(): string {

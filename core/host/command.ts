@@ -11,6 +11,8 @@ export interface CommandAnswer {
   readonly code: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** It was ended because its time was over. */
+  readonly timed_out: boolean;
 }
 
 export interface CommandOptions {
@@ -36,9 +38,16 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     });
     const [stdout, stderr] = await Promise.all([new Response(child.stdout).text(), new Response(child.stderr).text()]);
     const code = await child.exited;
-    return { found: true, code: child.signalCode === null ? code : 124, stdout, stderr };
+    const timed_out = child.signalCode !== null;
+    return { found: true, code: timed_out ? 124 : code, stdout, stderr, timed_out };
   } catch (error) {
     const found = systemCode(error) !== "ENOENT";
-    return { found, code: found ? 126 : 127, stdout: "", stderr: error instanceof Error ? error.message : "" };
+    return {
+      found,
+      code: found ? 126 : 127,
+      stdout: "",
+      stderr: error instanceof Error ? error.message : "",
+      timed_out: false,
+    };
   }
 }

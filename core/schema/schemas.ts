@@ -18,7 +18,7 @@ import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
 import * as session from "./session_message.ts";
 import { taskBodySchema, taskSpecSchema } from "./task.ts";
-import { workerFileSchema } from "./worker_file.ts";
+import { doorSchema, workerFileSchema } from "./worker_file.ts";
 import * as worker from "./worker_message.ts";
 
 export const schemas = [
@@ -36,6 +36,7 @@ export const schemas = [
   taskSpecSchema,
   taskBodySchema,
   workerFileSchema,
+  doorSchema,
   resultSchema,
   resultBodySchema,
   parcelHeadSchema,

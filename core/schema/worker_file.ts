@@ -14,7 +14,8 @@ export const workerFileSchema = {
     endpoint_id: { type: "string", minLength: 1, maxLength: 64 },
     link: {
       type: "object",
-      properties: { kind: { const: "unix" }, path: { type: "string", minLength: 1 } },
+      description: "unix: a socket of this machine. door: a file that tells where the endpoint listens (door.json).",
+      properties: { kind: { enum: ["unix", "door"] }, path: { type: "string", minLength: 1 } },
       required: ["kind", "path"],
       additionalProperties: false,
     },
@@ -49,4 +50,19 @@ export const workerFileSchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
+/** `door.json`: where workers on other machines find their endpoint, read before every attempt. */
+export const doorSchema = {
+  $id: "door",
+  type: "object",
+  properties: {
+    v: { const: 1 },
+    endpoint_id: { type: "string" },
+    port: { type: "integer", minimum: 1, maximum: 65535 },
+    addresses: { type: "array", items: { type: "string", minLength: 1 }, minItems: 1 },
+    ca_pem: { type: "string", minLength: 1 },
+  },
+  required: ["v", "endpoint_id", "port", "addresses", "ca_pem"],
+} as const satisfies Schema;
+
+export type Door = Static<typeof doorSchema>;
 export type WorkerFile = Static<typeof workerFileSchema>;

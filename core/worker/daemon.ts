@@ -19,6 +19,7 @@ import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { Frameable } from "../wire/codec.ts";
 import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "../wire/link.ts";
 import type { Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
+import { endpointAddress } from "./endpoint_address.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { initialEnvironment } from "./initial_environment.ts";
@@ -248,7 +249,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     const { id, secret, link } = this.#file;
     const instance = Buffer.from(this.#host.random.bytes(16)).toString("hex");
     return keepLink(
-      { kind: "unix", path: link.path },
+      endpointAddress(link),
       workerSelf(id, secret, { instance }),
       {
         up: (up) => {

@@ -1,5 +1,7 @@
 /** An endpoint's deciding half on a table: events in, records kept in an array, effects looked at. */
-import type { EndpointEffect, EndpointEvent, EngineSettings } from "../../core/endpoint/decision.ts";
+
+import type { BatchSettings } from "../../core/endpoint/blocks.ts";
+import type { EndpointEffect, EndpointEvent, EngineSettings, LocalSettings } from "../../core/endpoint/decision.ts";
 import type { JournalRecord } from "../../core/endpoint/journal_record.ts";
 import { EndpointState } from "../../core/endpoint/state.ts";
 import type { KeyRecord, TaskHeader } from "../../core/schema/envelope.ts";
@@ -65,8 +67,9 @@ export class Driver {
   private boots = 0;
   private readonly settings: EngineSettings;
 
-  constructor(settings: Partial<EngineSettings> = {}) {
-    this.settings = { workers: 1, tasks_max: 1000, ...settings };
+  constructor(settings: Partial<LocalSettings> | BatchSettings = {}) {
+    if (settings.kind === "batch") this.settings = settings;
+    else this.settings = { kind: "local", workers: 1, tasks_max: 1000, ...settings };
     this.state = this.boot();
   }
 
@@ -104,6 +107,13 @@ export class Driver {
       now_ms: 0,
       ready: { t: "ready", host: "node1", pid: 7, slots, prefetch, resources, holding },
     };
+  }
+
+  /** The block that was asked for last. */
+  block(): { id: string; name: string } {
+    const planned = this.records.findLast((record) => record.t === "block_planned");
+    if (planned?.t !== "block_planned") throw new Error("no block was planned");
+    return { id: planned.block, name: planned.name };
   }
 
   /** A worker with two slots that is ready. */

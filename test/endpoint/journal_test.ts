@@ -51,7 +51,7 @@ function courier(): Courier {
 
 function state(): EndpointState {
   const self = { owner: user.id, boot: "b", host: "h", pid: 1, since_ms: 0, software: "t" };
-  return new EndpointState(self, { workers: 1, tasks_max: 100 });
+  return new EndpointState(self, { kind: "local", workers: 1, tasks_max: 100 });
 }
 
 async function replayed(dir: string): Promise<EndpointState> {

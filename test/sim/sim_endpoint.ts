@@ -95,6 +95,7 @@ export class SimEndpoint {
     const owner = this.owner.identity.id;
     const self = { owner, boot, host: "sim", pid: 1, since_ms: 0, software: "sim" };
     const state = new EndpointState(self, {
+      kind: "local",
       workers: 1 + (this.world.dice.chance(0.5) ? 1 : 0),
       tasks_max: this.world.dice.pick([3, 10, 50]),
     });

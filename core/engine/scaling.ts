@@ -1,0 +1,92 @@
+/**
+ * How many blocks an endpoint should have. Pure: what waits and what there is go in, what to ask for and what to give back
+ * comes out. A busy block is never given back; a held one counts, because it will run some day.
+ */
+
+/** What the configuration says. */
+export interface ScalingRules {
+  readonly init_blocks: number;
+  readonly min_blocks: number;
+  readonly max_blocks: number;
+  readonly nodes_per_block: number;
+  readonly slots_per_node: number;
+  /** Share of the demand that blocks are asked for: 1 is a slot for every task, 0 a single block for all. */
+  readonly parallelism: number;
+  /** A block without a task for so long is given back. */
+  readonly max_idle_ms: number;
+}
+
+/** One block as scaling sees it. */
+export interface BlockView {
+  readonly id: string;
+  /** `coming`: asked for, no worker yet. `up`: it has or had workers. `leaving`: it is being given back. */
+  readonly stage: "coming" | "up" | "leaving";
+  readonly planned_ms: number;
+  /** Since when no task is with it; undefined while it is busy, or not up yet. */
+  readonly idle_since_ms: number | undefined;
+}
+
+export interface ScalingPlan {
+  /** Blocks to ask for. */
+  readonly more: number;
+  /** Blocks to let finish and give back. */
+  readonly drain: string[];
+  /** Blocks that have not started and are not needed any more. */
+  readonly withdraw: string[];
+  /** When to look again although nothing happened. */
+  readonly look_again_ms: number | undefined;
+}
+
+/** What should change. `tasks`: how many wait for a worker or have one. `first`: nothing was ever planned in this life. */
+export function scale(
+  rules: ScalingRules,
+  tasks: { waiting: number; running: number },
+  blocks: readonly BlockView[],
+  first: boolean,
+  now_ms: number,
+): ScalingPlan {
+  const live = blocks.filter(({ stage }) => stage !== "leaving");
+  const wanted = Math.max(first ? Math.min(rules.init_blocks, rules.max_blocks) : 0, demand(rules, tasks));
+  const more = Math.max(0, wanted - live.length);
+  const coming = live.filter(({ stage }) => stage === "coming").sort((a, b) => b.planned_ms - a.planned_ms);
+  let spare = live.length - Math.max(wanted, rules.min_blocks);
+  const withdraw: string[] = [];
+  const drain: string[] = [];
+  let look_again_ms: number | undefined;
+  const soon = (at_ms: number): void => {
+    look_again_ms = Math.min(look_again_ms ?? at_ms, at_ms);
+  };
+  // What has not started is withdrawn only when nothing waits at all: queues are long, and demand comes and goes.
+  if (tasks.waiting === 0) {
+    for (const { id, planned_ms } of coming) {
+      if (spare <= 0) break;
+      const due_ms = planned_ms + rules.max_idle_ms;
+      if (due_ms > now_ms) {
+        soon(due_ms);
+        continue;
+      }
+      withdraw.push(id);
+      spare--;
+    }
+  }
+  for (const { id, idle_since_ms } of live) {
+    if (idle_since_ms === undefined || spare <= 0) continue;
+    const due_ms = idle_since_ms + rules.max_idle_ms;
+    if (due_ms > now_ms) {
+      soon(due_ms);
+      continue;
+    }
+    drain.push(id);
+    spare--;
+  }
+  return { more, drain, withdraw, look_again_ms };
+}
+
+function demand(rules: ScalingRules, { waiting, running }: { waiting: number; running: number }): number {
+  const { min_blocks, max_blocks, slots_per_node, nodes_per_block, parallelism } = rules;
+  const tasks = waiting + running;
+  if (tasks === 0) return Math.min(min_blocks, max_blocks);
+  const slots = slots_per_node * nodes_per_block;
+  const wanted = Math.max(1, Math.ceil((tasks * parallelism) / slots));
+  return Math.min(max_blocks, Math.max(min_blocks, wanted));
+}

@@ -1,0 +1,200 @@
+/** What an endpoint decides about blocks. */
+import { expect, test } from "bun:test";
+import type { BatchSettings } from "../../core/endpoint/blocks.ts";
+import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
+import type { BlockState } from "../../providers/outcome.ts";
+import { Driver, tasks, tid } from "./driver.ts";
+
+const settings: BatchSettings = {
+  kind: "batch",
+  tasks_max: 1000,
+  init_blocks: 0,
+  min_blocks: 0,
+  max_blocks: 4,
+  nodes_per_block: 1,
+  slots_per_node: 2,
+  parallelism: 1,
+  max_idle_ms: 60_000,
+  walltime_s: 3600,
+  warn_s: 60,
+  submit_gap_ms: 10_000,
+  poll_fast_ms: 5000,
+  poll_slow_ms: 30_000,
+  absent_polls: 2,
+  absent_after_ms: 30_000,
+};
+
+const of = <T extends EndpointEffect["t"]>(effects: EndpointEffect[], t: T) =>
+  effects.filter((effect): effect is Extract<EndpointEffect, { t: T }> => effect.t === t);
+
+const accepted = (block: string, job = "17"): EndpointEvent => {
+  return { t: "block_sent", block, outcome: { is: "accepted", id: job }, now_ms: 0 };
+};
+const seen = (block: string, state: BlockState, now_ms = 0, last_words?: string): EndpointEvent => {
+  const words = last_words === undefined ? {} : { last_words };
+  const sights = [{ block, sight: { seen: "seen" as const, state, raw: "X" }, ...words }];
+  return { t: "blocks_seen", sights, found: [], names_covered: false, now_ms };
+};
+const workerOf = (block: string, k = 1): string => `${block.slice(0, 28)}0000000${k}`;
+const up = (driver: Driver, block: string, now_ms = 0): EndpointEvent => {
+  const event = driver.ready(workerOf(block), 2) as Extract<EndpointEvent, { t: "worker_up" }>;
+  return { ...event, block, now_ms };
+};
+
+/** A block with one worker that runs the two tasks of one envelope. */
+function busy(): { driver: Driver; block: string; worker: string; mail: ReturnType<typeof tasks> } {
+  const driver = new Driver(settings);
+  const mail = tasks("1", [{}, {}]);
+  driver.step(mail);
+  const block = driver.block().id;
+  driver.step(accepted(block), up(driver, block));
+  return { driver, block, worker: workerOf(block), mail };
+}
+
+test("a block is in the journal in the turn that asks for it", () => {
+  const driver = new Driver(settings);
+  const effects = driver.step(tasks("1", [{}]));
+  const [submit] = of(effects, "submit_block");
+  expect(driver.records.some((record) => record.t === "block_planned" && record.block === submit?.block)).toBe(true);
+  expect(submit?.name).toMatch(/^gc[a-z0-9]{12}$/);
+});
+
+test("more demand is more blocks, one submission in a while", () => {
+  const driver = new Driver(settings);
+  const first = driver.step(tasks("1", new Array(6).fill({})));
+  expect(of(first, "submit_block")).toHaveLength(1);
+  expect(of(first, "wake").some((wake) => wake.at_ms === 10_000)).toBe(true);
+  expect(of(driver.step({ t: "tick", now_ms: 9999 }), "submit_block")).toHaveLength(0);
+  expect(of(driver.step({ t: "tick", now_ms: 10_000 }), "submit_block")).toHaveLength(1);
+});
+
+test("tasks go to the workers of the block, and a worker of an unknown block gets none", () => {
+  const { driver, worker, mail } = busy();
+  expect(driver.runs().map((run) => [run.worker, run.tid])).toEqual([
+    [worker, tid(mail, 0)],
+    [worker, tid(mail, 1)],
+  ]);
+  const stranger = "99999999-0000-8000-8000-000000000000";
+  const effects = driver.step(tasks("2", [{}]), up(driver, stranger));
+  expect(driver.runs()).toEqual([]);
+  expect(of(effects, "to_worker")[0]?.messages).toEqual([{ t: "stop", how: "now" }]);
+});
+
+test("after a restart a block is looked for, not asked for again; its worker is adopted", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.restart();
+  expect(of(driver.effects, "submit_block")).toEqual([]);
+  expect(of(driver.effects, "poll_blocks")).toHaveLength(1);
+  const event = driver.ready(worker, 2, [
+    { tid: tid(mail, 0), attempt: 1, phase: "running" },
+    { tid: tid(mail, 1), attempt: 1, phase: "running" },
+  ]) as Extract<EndpointEvent, { t: "worker_up" }>;
+  driver.step({ ...event, block });
+  expect(driver.runs()).toEqual([]);
+});
+
+test("an unclear submission is looked up by name: found, it is adopted; never repeated meanwhile", () => {
+  const driver = new Driver(settings);
+  driver.step(tasks("1", [{}]));
+  const { id: block } = driver.block();
+  driver.step({ t: "block_sent", block, outcome: { is: "ambiguous", text: "timed out" }, now_ms: 0 });
+  const look = { t: "blocks_seen", sights: [], found: [], names_covered: true, now_ms: 60_000 } as const;
+  expect(of(driver.step(look), "submit_block")).toEqual([]);
+  driver.step({ ...look, found: [{ block, job: "23" }] });
+  expect(driver.records.at(-1)).toMatchObject({ t: "block_submitted", job: "23" });
+});
+
+test("an unclear submission that never shows is given up after some looks, and another block is asked for", () => {
+  const driver = new Driver(settings);
+  driver.step(tasks("1", [{}]));
+  const { id: block } = driver.block();
+  driver.step({ t: "block_sent", block, outcome: { is: "ambiguous", text: "timed out" }, now_ms: 0 });
+  const look = (now_ms: number): EndpointEvent => {
+    return { t: "blocks_seen", sights: [], found: [], names_covered: true, now_ms };
+  };
+  driver.step(look(50_000), look(90_000));
+  expect(of(driver.step(look(130_000)), "submit_block")).toHaveLength(1);
+  expect(driver.records.some((record) => record.t === "block_over" && record.block === block)).toBe(true);
+});
+
+test("a block that ends by its walltime takes no blame: its tasks run again and count no crash", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.step(driver.started(worker, tid(mail, 0)));
+  const effects = driver.step(seen(block, { phase: "done", outcome: "timeout" }));
+  expect(of(effects, "bury")).toMatchObject([{ worker, blame: false }]);
+  driver.step({ ...driver.buried(worker), blame: false } as EndpointEvent);
+  const held = [...driver.state.memory.held.values()][0];
+  expect([...(held?.crashes ?? [])]).toEqual([0, 0]);
+  expect([...(held?.phases ?? [])]).toEqual([0, 0]);
+  expect(driver.records.some((record) => record.t === "block_over")).toBe(true);
+});
+
+test("absence counts only after a while and more than once; silence of the scheduler never", () => {
+  const { driver, block } = busy();
+  const sight = (seen: "absent" | "uncovered", now_ms: number): EndpointEvent => {
+    const one = seen === "absent" ? { seen } : { seen, why: "timed out" };
+    return { t: "blocks_seen", sights: [{ block, sight: one }], found: [], names_covered: false, now_ms };
+  };
+  for (let k = 0; k < 10; k++) driver.step(sight("uncovered", 40_000 + k * 30_000));
+  expect(of(driver.effects, "bury")).toEqual([]);
+  driver.step(sight("absent", 400_000));
+  expect(of(driver.effects, "bury")).toEqual([]);
+  driver.step(sight("absent", 430_000));
+  expect(of(driver.effects, "bury")).toHaveLength(1);
+});
+
+test("three blocks that end before a worker is ready pause the engine with their last words", () => {
+  const driver = new Driver({ ...settings, submit_gap_ms: 0 });
+  driver.step(tasks("1", [{}]));
+  for (let k = 0; k < 3; k++) {
+    const { id } = driver.block();
+    driver.step(accepted(id, String(k)));
+    driver.step(seen(id, { phase: "done", outcome: "failed" }, k, "worker_init ended with exit code 1"));
+  }
+  expect(driver.state.memory.paused).toContain("worker_init ended with exit code 1");
+  expect(driver.records.filter((record) => record.t === "block_planned")).toHaveLength(3);
+});
+
+test("refused submissions pause the engine: soon when trying again cannot help", () => {
+  const driver = new Driver({ ...settings, submit_gap_ms: 1 });
+  driver.step(tasks("1", [{}]));
+  for (let k = 0; k < 3; k++) {
+    const { id: block } = driver.block();
+    const outcome = { is: "rejected", class: "config", text: "invalid partition" } as const;
+    driver.step({ t: "block_sent", block, outcome, now_ms: k * 1000 });
+    driver.step({ t: "tick", now_ms: k * 1000 + 500 });
+  }
+  expect(driver.state.memory.paused).toContain("invalid partition");
+});
+
+test("an idle block is drained, and its end is no failure", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.step(
+    driver.finished(worker, tid(mail, 0), undefined, 1, 1000),
+    driver.finished(worker, tid(mail, 1), undefined, 1, 1000),
+  );
+  expect(of(driver.effects, "wake").map((wake) => wake.at_ms)).toContain(61_000);
+  const effects = driver.step({ t: "tick", now_ms: 61_000 });
+  expect(of(effects, "to_worker")[0]?.messages).toEqual([{ t: "stop", how: "drain" }]);
+  driver.step(driver.buried(worker), seen(block, { phase: "done", outcome: "ok" }, 70_000));
+  expect(driver.state.memory.blocks.size).toBe(0);
+  expect(driver.state.pool.barren).toBe(0);
+});
+
+test("before its walltime ends a block gets no more tasks", () => {
+  const { driver, worker } = busy();
+  const due_ms = (3600 - 60) * 1000;
+  const effects = driver.step({ t: "tick", now_ms: due_ms });
+  expect(of(effects, "to_worker")).toMatchObject([{ worker, messages: [{ t: "stop", how: "drain" }] }]);
+});
+
+test("a stop gives everything back and ends when nothing is left", () => {
+  const { driver, block, worker } = busy();
+  const effects = driver.step({ t: "stop", how: "now", now_ms: 0 });
+  expect(of(effects, "to_worker")[0]?.messages).toEqual([{ t: "stop", how: "now" }]);
+  const buried = driver.step({ t: "worker_down", worker, now_ms: 0 }, driver.buried(worker));
+  expect(of(buried, "cancel_block")).toMatchObject([{ block }]);
+  expect(of(buried, "exit")).toEqual([]);
+  const over = driver.step(seen(block, { phase: "done", outcome: "cancelled" }));
+  expect(of(over, "exit")).toHaveLength(1);
+});
