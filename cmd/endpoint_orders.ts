@@ -62,7 +62,7 @@ export class EndpointTalk {
   async status(): Promise<StatusAnswer | "offline" | "forbidden"> {
     const { client } = this.desk;
     const { record } = this.endpoint;
-    await client.prepare(record);
+    client.prepare(record);
     const answer = await client.ask(record, { t: "ask_status" }, answerWithin_ms);
     if (answer === "forbidden" || answer === "slow") return "forbidden";
     if (typeof answer === "string") return "offline";

@@ -91,7 +91,7 @@ async function again(desk: TaskDesk, target: Target, indices: readonly number[],
     });
   }
   const { client } = desk;
-  await client.prepare(parcel.head.endpoint);
+  client.prepare(parcel.head.endpoint);
   const base = detached(parcel.base);
   const tasks = indices.map((index) => detached(parcel.tasks[index] ?? {}));
   const name = parcel.head.endpoint_name;

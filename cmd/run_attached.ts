@@ -45,7 +45,7 @@ export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): P
       desk.endpoint(wish.endpoint),
       takeInput(wish.stdin === undefined ? from : { ...from, file: wish.stdin }),
     ]);
-    await desk.client.prepare(endpoint.record);
+    desk.client.prepare(endpoint.record);
     desk.client.adoptWaiting();
     const attached: TaskSpec = {
       ...spec,

@@ -21,7 +21,7 @@ export async function standings(
   }
   const known = new Map<string, TaskStanding>();
   const ask = async ({ record, tids }: { record: KeyRecord; tids: string[] }): Promise<void> => {
-    await desk.client.prepare(record);
+    desk.client.prepare(record);
     const answer = await desk.client.ask(record, { t: "ask_tasks", tids }, wait_ms);
     if (typeof answer === "object" && answer.t === "answer_tasks")
       for (const each of answer.tasks) known.set(each.tid, each);

@@ -49,7 +49,7 @@ export async function submitFile(cli: Cli, base: TaskSpec, path: string, wish: S
     let broken: unknown;
     try {
       for await (const { tasks } of taskBatches(path)) {
-        await client.prepare(endpoint.record);
+        client.prepare(endpoint.record);
         underWay.push(handOver(client, endpoint.record, { base, tasks, ...facts }));
         if (underWay.length >= underWayMax) await settle();
       }

@@ -16,7 +16,7 @@ export async function submitOne(cli: Cli, spec: TaskSpec, wish: SubmitWish & { s
   try {
     const endpoint = await desk.endpoint(wish.endpoint);
     const { client } = desk;
-    await client.prepare(endpoint.record);
+    client.prepare(endpoint.record);
     client.adoptWaiting();
     const whole: TaskSpec = wish.stdin === undefined ? spec : { ...spec, stdin: inlineInput(wish.stdin) };
     let learn: (fate: Fate) => void = () => {};

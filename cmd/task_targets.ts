@@ -69,7 +69,7 @@ export async function endpointOf(desk: TaskDesk, target: Target): Promise<KeyRec
   const record =
     target.head?.endpoint ??
     (await lookupEndpoint(target.endpoint, { home: cli.home, context: context.name, client })).record;
-  await client.prepare(record);
+  client.prepare(record);
   return record;
 }
 

@@ -36,7 +36,7 @@ export class Courier {
   private readonly opener: Opener;
   private readonly played = new Set<string>();
 
-  /** `keys`: agreed on before; a simulation, which cannot wait for promises, brings them. */
+  /** `keys`: of several lives of an endpoint, in a simulation; else new ones are made. */
   constructor(
     identity: Identity,
     access: AccessList,
@@ -52,8 +52,8 @@ export class Courier {
     this.opener = keys.opener;
   }
 
-  /** One item of mail as an event; a promise only while keys are agreed on with a new correspondent. */
-  mail(seq: number, bytes: Uint8Array): EndpointEvent | Promise<EndpointEvent> {
+  /** One item of mail as an event. */
+  mail(seq: number, bytes: Uint8Array): EndpointEvent {
     try {
       const envelope = readEnvelope(bytes);
       const { header } = envelope;
@@ -72,35 +72,21 @@ export class Courier {
   }
 
   /** A task envelope from our own journal. */
-  reopen(bytes: Uint8Array): Arrival | Promise<Arrival> {
+  reopen(bytes: Uint8Array): Arrival {
     const envelope = readEnvelope(bytes);
     const { header } = envelope;
     if (header.kind !== "task") throw bad("the journal holds something else than a task");
-    const digest = digestOf(bytes);
-    const make = async (body: TaskBody): Promise<Arrival> => {
-      await this.sealer.prepare(header.sender);
-      return { header, body, digest };
-    };
-    const body = openTasks(envelope, this.opener);
-    if (body instanceof Promise) return body.then(make);
-    return this.sealer.ready(header.sender) ? { header, body, digest } : make(body);
+    return { header, body: openTasks(envelope, this.opener), digest: digestOf(bytes) };
   }
 
   /** A live envelope: who asks, and what. Bad ones are dropped with a reason in the log. */
-  live(session: string, bytes: Uint8Array): EndpointEvent[] | Promise<EndpointEvent[]> {
+  live(session: string, bytes: Uint8Array): EndpointEvent[] {
     const envelope = readEnvelope(bytes);
     const { header } = envelope;
     if (header.kind !== "live" || header.to !== this.identity.id) throw bad("it is no live envelope for this endpoint");
     if (header.session !== session) throw bad("it was made for another connection");
     verifyEnvelope(envelope, header.sender);
-    const asker: Asker = { user: header.sender, session };
-    const finish = async (messages: Frameable[]): Promise<EndpointEvent[]> => {
-      await this.sealer.prepare(header.sender);
-      return this.asks(asker, header.id, messages);
-    };
-    const messages = openLive(envelope, this.opener);
-    if (messages instanceof Promise) return messages.then(finish);
-    return this.sealer.ready(header.sender) ? this.asks(asker, header.id, messages) : finish(messages);
+    return this.asks({ user: header.sender, session }, header.id, openLive(envelope, this.opener));
   }
 
   accept(to: string, re: string, digest: string): Uint8Array {
@@ -134,29 +120,12 @@ export class Courier {
     return composeLive(this.identity, asker.user, this.sealer, said).bytes;
   }
 
-  /** Whether sealing to this user is possible at once. */
-  ready(user: KeyRecord): boolean {
-    return this.sealer.ready(user);
-  }
-
-  /** Agrees on a key for sealing to this user. */
-  prepare(user: KeyRecord): Promise<void> {
-    return this.sealer.prepare(user);
-  }
-
-  private tasks(seq: number, envelope: Envelope, header: TaskHeader): EndpointEvent | Promise<EndpointEvent> {
-    const make = (body: TaskBody): EndpointEvent => {
-      const arrival: Arrival = { header, body, digest: digestOf(envelope.bytes) };
-      const refused = this.refusal(header, body);
-      const now_ms = this.host.clock.now();
-      return { t: "tasks", seq, bytes: envelope.bytes, arrival, now_ms, ...(refused === undefined ? {} : { refused }) };
-    };
-    const failed = (error: unknown): EndpointEvent => ({ t: "bad_mail", seq, reason: messageOf(error) });
+  private tasks(seq: number, envelope: Envelope, header: TaskHeader): EndpointEvent {
     const body = openTasks(envelope, this.opener);
-    if (!(body instanceof Promise) && this.sealer.ready(header.sender)) return make(body);
-    return Promise.resolve(body)
-      .then((opened) => this.sealer.prepare(header.sender).then(() => make(opened)))
-      .catch(failed);
+    const arrival: Arrival = { header, body, digest: digestOf(envelope.bytes) };
+    const refused = this.refusal(header, body);
+    const now_ms = this.host.clock.now();
+    return { t: "tasks", seq, bytes: envelope.bytes, arrival, now_ms, ...(refused === undefined ? {} : { refused }) };
   }
 
   /** Why nothing of an envelope may run; undefined when it may. */

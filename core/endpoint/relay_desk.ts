@@ -34,8 +34,6 @@ export class RelayDesk {
   private readonly owner: string;
   private link: Link | undefined;
   private introduction: Introduction | undefined;
-  /** Mail is handed on in the order it came, also while a first envelope of somebody is being opened. */
-  private chain: Promise<void> | undefined;
   private seqs: number[] = [];
   private accepts: Uint8Array[] = [];
   private deposits: { id: string; bytes: Uint8Array }[] = [];
@@ -81,7 +79,7 @@ export class RelayDesk {
     for (const message of messages) {
       switch (message.t) {
         case "mail":
-          if (fits("mail", message)) this.mail(link, message as unknown as Mail);
+          if (fits("mail", message)) this.mail(message as unknown as Mail);
           break;
         case "live":
           if (fits("live", message)) this.live(message as unknown as Live);
@@ -215,33 +213,29 @@ export class RelayDesk {
     send();
   }
 
-  private mail(link: Link, mail: Mail): void {
+  private mail(mail: Mail): void {
     mail.seqs.forEach((seq, k) => {
       const bytes = mail.bytes[k];
       if (bytes === undefined) return;
       // A view of the frame would keep all of it in memory for as long as one envelope is held.
       const own = mail.seqs.length === 1 ? bytes : bytes.slice();
-      this.inOrder(
-        () => this.courier.mail(seq, own),
-        (event) => {
-          if (this.link === link) this.push(event);
-        },
-      );
+      this.push(this.courier.mail(seq, own));
     });
   }
 
   private live(live: Live): void {
     const [bytes] = live.bytes;
     if (bytes === undefined) return;
-    this.inOrder(
-      () => this.courier.live(live.session, bytes),
-      (events) => {
-        for (const event of events) {
-          if (event.t === "live" && event.message.t === "ask_log") this.answerLog(event.asker, event.message);
-          else this.push(event);
-        }
-      },
-    );
+    let events: EndpointEvent[];
+    try {
+      events = this.courier.live(live.session, bytes);
+    } catch (error) {
+      return this.host.log.warn("live.refused", { reason: messageOf(error) });
+    }
+    for (const event of events) {
+      if (event.t === "live" && event.message.t === "ask_log") this.answerLog(event.asker, event.message);
+      else this.push(event);
+    }
   }
 
   private answerLog(asker: Asker, ask: AskLog): void {
@@ -249,37 +243,6 @@ export class RelayDesk {
     const text = allowed ? this.log(ask.lines) : "Only the owner of the endpoint may read its log\n";
     this.answer(asker, { t: "answer_log", re: ask.rid, text } as Frameable);
     this.flush();
-  }
-
-  /** Runs `make` after everything that came before it; hands its value on. */
-  private inOrder<T>(make: () => T | Promise<T>, then: (value: T) => void): void {
-    const failed = (error: unknown): void => this.host.log.warn("live.refused", { reason: messageOf(error) });
-    if (this.chain === undefined) {
-      let value: T | Promise<T>;
-      try {
-        value = make();
-      } catch (error) {
-        return failed(error);
-      }
-      if (!(value instanceof Promise)) return then(value);
-      const first = value;
-      this.queue(() => first.then(then, failed));
-      return;
-    }
-    this.queue(async () => {
-      try {
-        then(await make());
-      } catch (error) {
-        failed(error);
-      }
-    });
-  }
-
-  private queue(work: () => Promise<void>): void {
-    const next = (this.chain ?? Promise.resolve()).then(work).then(() => {
-      if (this.chain === next) this.chain = undefined;
-    });
-    this.chain = next;
   }
 
   private stored(stored: Stored): void {

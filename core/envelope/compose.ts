@@ -1,7 +1,6 @@
 /**
- * Makes envelopes of every kind, and opens the sealed ones again. Composing is synchronous, so it can happen inside a
- * turn: the recipient must have been prepared at the sealer. What is inside repeats who, to whom and what of the
- * header, and is compared after opening.
+ * Makes envelopes of every kind, and opens the sealed ones again. All of it is synchronous, so it can happen inside a
+ * turn. What is inside repeats who, to whom and what of the header, and is compared after opening.
  */
 import type { Identity, KeyRecord } from "../access/principal.ts";
 import { GcError } from "../errors.ts";
@@ -152,45 +151,40 @@ export function composeLive(
 
 /**
  * Opens a verified task envelope.
- * @throws GcError data `envelope.unreadable` or `envelope.contradiction`, or rejects with it.
+ * @throws GcError data `envelope.unreadable` or `envelope.contradiction`.
  */
-export function openTasks(envelope: Envelope, opener: Opens): TaskBody | Promise<TaskBody> {
+export function openTasks(envelope: Envelope, opener: Opens): TaskBody {
   const header = ofKind(envelope, "task");
-  return opened(envelope, opener, (plain) => {
-    const body = parse("task_body", json(plain), "task envelope");
-    const same = body.id === header.id && body.from === header.from && body.to === header.to;
-    if (!same || body.tasks.length !== header.count) throw contradicts(header);
-    return body;
-  });
+  const body = parse("task_body", json(opened(envelope, opener)), "task envelope");
+  const same = body.id === header.id && body.from === header.from && body.to === header.to;
+  if (!same || body.tasks.length !== header.count) throw contradicts(header);
+  return body;
 }
 
 /**
  * Opens a verified result envelope.
- * @throws GcError data `envelope.unreadable` or `envelope.contradiction`, or rejects with it.
+ * @throws GcError data `envelope.unreadable` or `envelope.contradiction`.
  */
-export function openResults(envelope: Envelope, opener: Opens): ResultBody | Promise<ResultBody> {
+export function openResults(envelope: Envelope, opener: Opens): ResultBody {
   const header = ofKind(envelope, "result");
-  return opened(envelope, opener, (plain) => {
-    const body = parse("result_body", json(plain), "result envelope");
-    const same = body.re === header.re && body.from === header.from && body.to === header.to;
-    if (!same || body.results.length !== header.indices.length) throw contradicts(header);
-    if (body.indices.length !== header.indices.length) throw contradicts(header);
-    for (const [i, result] of body.results.entries()) {
-      if (body.indices[i] !== header.indices[i] || result.outcome.class !== header.classes[i])
-        throw contradicts(header);
-    }
-    return body;
-  });
+  const body = parse("result_body", json(opened(envelope, opener)), "result envelope");
+  const same = body.re === header.re && body.from === header.from && body.to === header.to;
+  if (!same || body.results.length !== header.indices.length) throw contradicts(header);
+  if (body.indices.length !== header.indices.length) throw contradicts(header);
+  for (const [i, result] of body.results.entries()) {
+    if (body.indices[i] !== header.indices[i] || result.outcome.class !== header.classes[i]) throw contradicts(header);
+  }
+  return body;
 }
 
 /**
  * Opens a verified live envelope. Its body repeats nothing: it is bound to the header by the seal itself. The messages
  * are still to be checked, one by one.
- * @throws GcError data `envelope.unreadable` or protocol `wire.malformed`, or rejects with it.
+ * @throws GcError data `envelope.unreadable` or protocol `wire.malformed`.
  */
-export function openLive(envelope: Envelope, opener: Opens): Frameable[] | Promise<Frameable[]> {
+export function openLive(envelope: Envelope, opener: Opens): Frameable[] {
   ofKind(envelope, "live");
-  return opened(envelope, opener, decodeFrame);
+  return decodeFrame(opened(envelope, opener));
 }
 
 function sealed<H extends Header>(
@@ -221,9 +215,8 @@ function encodeHeader(header: Header): Uint8Array {
   return bytes;
 }
 
-function opened<T>(envelope: Envelope, opener: Opens, read: (plain: Uint8Array) => T): T | Promise<T> {
-  const plain = opener.open(headerHash(envelope.header_bytes), envelope.body);
-  return plain instanceof Promise ? plain.then(read) : read(plain);
+function opened(envelope: Envelope, opener: Opens): Uint8Array {
+  return opener.open(headerHash(envelope.header_bytes), envelope.body);
 }
 
 function ofKind<K extends Header["kind"]>(envelope: Envelope, kind: K): Extract<Header, { kind: K }> {

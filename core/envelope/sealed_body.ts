@@ -6,8 +6,8 @@
  * Suite 1: HPKE (RFC 9180) base mode, DHKEM(X25519, HKDF-SHA256), HKDF-SHA256, export only, gives 32 bytes; they are
  * the key of AES-256-GCM. Why not HPKE's own AEAD: docs/adr/0002-sealing.md.
  */
-import { AEAD_EXPORT_ONLY, CipherSuite, KDF_HKDF_SHA256, KEM_DHKEM_X25519_HKDF_SHA256 } from "hpke";
 import { bodyBytesMax } from "../limits.ts";
+import { receiveExport, type Sent, sendExport } from "./hpke.ts";
 
 export const suite = 1;
 export const encBytes = 32;
@@ -24,11 +24,6 @@ export const sealedBytesMax = bodyBytesMax + sealOverheadBytes;
 
 const encoder = new TextEncoder();
 const exporterContext = encoder.encode("gc-seal-v1 aes-256-gcm key");
-const keyBytes = 32;
-
-function hpke(): CipherSuite<CryptoKey> {
-  return new CipherSuite(KEM_DHKEM_X25519_HKDF_SHA256, KDF_HKDF_SHA256, AEAD_EXPORT_ONLY);
-}
 
 /** Binds the key to the recipient's id, and so to its signing key. */
 function info(recipient_id: string): Uint8Array {
@@ -36,20 +31,11 @@ function info(recipient_id: string): Uint8Array {
 }
 
 /** Agrees on a new key with the owner of `enc_pub`; `enc` is what it needs to find the same. */
-export async function agreeToSend(
-  recipient_id: string,
-  enc_pub: Uint8Array,
-): Promise<{ enc: Uint8Array; key: Uint8Array }> {
-  const suite1 = hpke();
-  const publicKey = await suite1.DeserializePublicKey(enc_pub);
-  const options = { info: info(recipient_id) };
-  const sent = await suite1.SendExport(publicKey, exporterContext, keyBytes, options);
-  return { enc: sent.encapsulatedSecret, key: sent.exportedSecret };
+export function agreeToSend(recipient_id: string, enc_pub: Uint8Array): Sent {
+  return sendExport(enc_pub, info(recipient_id), exporterContext);
 }
 
-/** The key that a sender agreed on with us. Rejects when `enc` is not a point to agree with. */
-export async function agreeToReceive(recipient_id: string, enc_key: Uint8Array, enc: Uint8Array): Promise<Uint8Array> {
-  const suite1 = hpke();
-  const key = await suite1.DeserializePrivateKey(enc_key);
-  return suite1.ReceiveExport(key, enc, exporterContext, keyBytes, { info: info(recipient_id) });
+/** The key that a sender agreed on with us. Throws when `enc` is not a point to agree with. */
+export function agreeToReceive(recipient_id: string, enc_key: Uint8Array, enc: Uint8Array): Uint8Array {
+  return receiveExport(enc_key, enc, info(recipient_id), exporterContext);
 }

@@ -1,6 +1,6 @@
 /**
- * Seals bodies to their recipient and opens those that came to us. The costly, asynchronous part (HPKE) happens once
- * for each process and recipient; after it, a body costs one pass of AES-256-GCM, so tasks can be sealed inside a turn.
+ * Seals bodies to their recipient and opens those that came to us. A key is agreed on (HPKE) once for each process and
+ * recipient; after it, a body costs one pass of AES-256-GCM. All of it is synchronous, so it can happen inside a turn.
  */
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject } from "node:crypto";
 import { fromBase64url } from "../access/keys.ts";
@@ -46,12 +46,11 @@ interface Outgoing {
   bytes: number;
 }
 
-/** Seals to recipients whose key has been prepared. One for each process. */
+/** Seals to anybody whose key record proves itself. One for each process. */
 export class Sealer {
   readonly #random: Random;
   readonly #limits: SealLimits;
   readonly #agreed: RecentMap<string, Outgoing>;
-  readonly #pending = new Map<string, Promise<void>>();
 
   constructor(random: Random, limits: SealLimits = ordinary) {
     this.#random = random;
@@ -60,35 +59,19 @@ export class Sealer {
   }
 
   /**
-   * Agrees on a key with `to`, unless that is done. Twice at the same time is once.
+   * Agrees on a key with `to`, unless that is done. Else the first `seal` does it; whoever must not fail then asks now.
    * @throws GcError permission `key.*` when the record is bad.
    */
-  async prepare(to: KeyRecord): Promise<void> {
-    const record = checkRecord(to);
-    if (this.ready(record)) return;
-    const name = nameOf(record);
-    let pending = this.#pending.get(name);
-    if (pending === undefined) {
-      pending = this.#agree(record, name).finally(() => this.#pending.delete(name));
-      this.#pending.set(name, pending);
-    }
-    await pending;
-  }
-
-  /** Whether `to` needs no `prepare` before the next `seal`. */
-  ready(to: KeyRecord): boolean {
-    const agreed = this.#agreed.get(nameOf(to));
-    return agreed !== undefined && this.#fresh(agreed, 1);
+  prepare(to: KeyRecord): void {
+    this.#keyFor(to);
   }
 
   /**
-   * Seals `plain` to `to`, bound to `aad`. `to` must be prepared. A key that is due for renewal does for as long again.
-   * @throws BrokenInvariant when it is not prepared.
+   * Seals `plain` to `to`, bound to `aad`.
+   * @throws GcError permission `key.*` when the record is bad and no key was agreed on with it.
    */
   seal(to: KeyRecord, aad: Uint8Array, plain: Uint8Array): Uint8Array {
-    const agreed = this.#agreed.get(nameOf(to));
-    assert(agreed !== undefined, `A body is sealed only after Sealer.prepare for ${to.id}`);
-    assert(this.#fresh(agreed, 2), "A sealing key is renewed before it is used up");
+    const agreed = this.#keyFor(to);
     const sealed = new Uint8Array(sealOverheadBytes + plain.byteLength);
     sealed[0] = suite;
     sealed.set(agreed.enc, encAt);
@@ -104,16 +87,19 @@ export class Sealer {
     return sealed;
   }
 
-  #fresh(agreed: Outgoing, times: number): boolean {
+  /** The key for `to` that is not used up; a new one when there is none. */
+  #keyFor(to: KeyRecord): Outgoing {
+    const name = nameOf(to);
+    const known = this.#agreed.get(name);
     const { bodiesPerKey, bytesPerKey } = this.#limits;
-    return agreed.bodies < times * bodiesPerKey && agreed.bytes < times * bytesPerKey;
-  }
-
-  async #agree(to: KeyRecord, name: string): Promise<void> {
-    const enc_pub = fromBase64url(to.enc_pub, 32);
+    if (known !== undefined && known.bodies < bodiesPerKey && known.bytes < bytesPerKey) return known;
+    const record = checkRecord(to);
+    const enc_pub = fromBase64url(record.enc_pub, 32);
     assert(enc_pub !== undefined, "A checked record has canonical keys");
-    const { enc, key } = await agreeToSend(to.id, enc_pub);
-    this.#agreed.set(name, { enc, key: secret(key), prefix: this.#random.bytes(4), bodies: 0, bytes: 0 });
+    const { enc, key } = agreeToSend(record.id, enc_pub);
+    const fresh = { enc, key: createSecretKey(key), prefix: this.#random.bytes(4), bodies: 0, bytes: 0 };
+    this.#agreed.set(name, fresh);
+    return fresh;
   }
 }
 
@@ -122,7 +108,6 @@ export class Opener {
   readonly #identity: Identity;
   /** Keys that opened something, by `enc`: only the private key's owner's correspondents get a place here. */
   readonly #agreed: RecentMap<string, KeyObject>;
-  readonly #pending = new Map<string, Promise<KeyObject>>();
 
   constructor(identity: Identity, limits: Pick<SealLimits, "keysHeld"> = ordinary) {
     this.#identity = identity;
@@ -130,33 +115,25 @@ export class Opener {
   }
 
   /**
-   * The plaintext of a sealed body; at once when its sender's process is known, else a promise.
-   * @throws GcError data `envelope.unreadable` (or rejects with it) when it was not sealed to us with this `aad`.
+   * The plaintext of a sealed body.
+   * @throws GcError data `envelope.unreadable` when it was not sealed to us with this `aad`.
    */
-  open(aad: Uint8Array, body: Uint8Array): Uint8Array | Promise<Uint8Array> {
+  open(aad: Uint8Array, body: Uint8Array): Uint8Array {
     if (body.byteLength < sealOverheadBytes) throw unreadable("it is too short");
     if (body[0] !== suite) throw unreadable(`suite ${body[0]} is not known`);
     const enc = body.subarray(encAt, encAt + encBytes);
     const name = Buffer.from(enc.buffer, enc.byteOffset, encBytes).toString("latin1");
-    const key = this.#agreed.get(name);
-    return key === undefined ? this.#openFirst(name, enc, aad, body) : decrypt(key, aad, body);
-  }
-
-  async #openFirst(name: string, enc: Uint8Array, aad: Uint8Array, body: Uint8Array): Promise<Uint8Array> {
-    let pending = this.#pending.get(name);
-    if (pending === undefined) {
-      pending = this.#agree(enc).finally(() => this.#pending.delete(name));
-      this.#pending.set(name, pending);
-    }
-    const key = await pending;
+    const known = this.#agreed.get(name);
+    if (known !== undefined) return decrypt(known, aad, body);
+    const key = this.#agree(enc);
     const plain = decrypt(key, aad, body);
     this.#agreed.set(name, key);
     return plain;
   }
 
-  async #agree(enc: Uint8Array): Promise<KeyObject> {
+  #agree(enc: Uint8Array): KeyObject {
     try {
-      return secret(await agreeToReceive(this.#identity.id, this.#identity.enc_key, enc));
+      return createSecretKey(agreeToReceive(this.#identity.id, this.#identity.enc_key, enc));
     } catch (cause) {
       throw unreadable("no key can be agreed on", cause);
     }
@@ -168,10 +145,6 @@ const tagLength = { authTagLength: tagBytes };
 /** Sealing keys belong to an id and one of its encryption keys, which may be replaced. */
 function nameOf(record: KeyRecord): string {
   return record.id + record.enc_pub;
-}
-
-function secret(key: Uint8Array): KeyObject {
-  return createSecretKey(key);
 }
 
 function decrypt(key: KeyObject, aad: Uint8Array, body: Uint8Array): Uint8Array {

@@ -45,7 +45,7 @@ export interface ClientParts {
   readonly context: string;
   /** Opens the link that comes back (`keepLink` bound to an address and to us). */
   connect(events: LinkEvents): KeptLink;
-  /** Agreed on before; a simulation, which cannot wait for promises, brings them. */
+  /** Of several lives of a process, in a simulation; else new ones are made. */
   readonly keys?: { readonly sealer: Sealer; readonly opener: Opener };
   /** Schedules a turn; `soon` of turn.ts unless a simulation says otherwise. */
   soon?(turn: () => void): void;
@@ -120,10 +120,13 @@ export class Client {
     this.kept.retryNow();
   }
 
-  /** Makes an endpoint's key ready for sealing. To be awaited before `submit`, `ask` and `say`. */
-  prepare(to: KeyRecord): Promise<void> {
+  /**
+   * Learns an endpoint's key and agrees on one with it: before `submit`, `ask` and `say`.
+   * @throws GcError permission `key.*` when the record is bad.
+   */
+  prepare(to: KeyRecord): void {
+    this.composer.prepare(to);
     this.intake.know(to);
-    return this.composer.prepare(to);
   }
 
   /** Takes up what earlier processes left in the outbox for this relay; returns what that is. */
@@ -222,7 +225,7 @@ export class Client {
   /** Says something to a connected endpoint, which may get lost; `to` must be prepared. False when there is no link. */
   say(to: KeyRecord, messages: FromUserLive[]): boolean {
     const link = this.kept.link();
-    if (link === undefined || !this.composer.ready(to)) return false;
+    if (link === undefined) return false;
     link.send([this.composer.live(link.session, to, messages)]);
     return true;
   }

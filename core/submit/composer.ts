@@ -40,13 +40,9 @@ export class Composer {
     this.sealer = sealer ?? new Sealer(host.random);
   }
 
-  /** Agrees on a key with an endpoint; to be awaited before anything is sealed to it. */
-  prepare(to: KeyRecord): Promise<void> {
-    return this.sealer.prepare(to);
-  }
-
-  ready(to: KeyRecord): boolean {
-    return this.sealer.ready(to);
+  /** Agrees on a key with an endpoint, so that sealing to it cannot fail later. @throws GcError permission `key.*`. */
+  prepare(to: KeyRecord): void {
+    this.sealer.prepare(to);
   }
 
   /**

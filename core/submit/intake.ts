@@ -1,7 +1,6 @@
 /**
  * What arrives, made trustworthy: envelopes are read, their signatures verified against the key their id pins, bodies
- * opened and compared with their headers. Whatever fails is dropped and logged; the relay is a stranger here. Opening
- * is synchronous for a process that was heard before, so the hot path never waits for a promise.
+ * opened and compared with their headers. Whatever fails is dropped and logged; the relay is a stranger here.
  */
 import type { Identity } from "../access/principal.ts";
 import { openLive, openResults } from "../envelope/compose.ts";
@@ -13,7 +12,6 @@ import type { KeyRecord } from "../schema/envelope.ts";
 import type { Live, News } from "../schema/relay_message.ts";
 import { fits, type SchemaName } from "../schema/validate.ts";
 import type { EnvelopeId, GroupId, PrincipalId } from "../task/id.ts";
-import type { Frameable } from "../wire/codec.ts";
 import type { AcceptNews, ClientEvent, ResultNews } from "./event.ts";
 import type { FromEndpointLive } from "./live.ts";
 
@@ -57,9 +55,9 @@ export class Intake {
   }
 
   /** News of the relay as an event. `open`: whether the results themselves are wanted or their classes are enough. */
-  news(message: News, open: boolean): NewsEvent | Promise<NewsEvent> {
+  news(message: News, open: boolean): NewsEvent {
     const accepts: AcceptNews[] = [];
-    const pending: (ResultNews | undefined | Promise<ResultNews | undefined>)[] = [];
+    const results: ResultNews[] = [];
     for (const bytes of message.bytes ?? []) {
       const envelope = this.verified(bytes);
       if (envelope === undefined) continue;
@@ -67,38 +65,27 @@ export class Intake {
       if (header.kind === "accept") {
         accepts.push({ id: header.re as EnvelopeId, from: header.from as PrincipalId, digest: header.digest });
       } else if (header.kind === "result") {
-        pending.push(this.results(envelope, open));
+        const opened = this.results(envelope, open);
+        if (opened !== undefined) results.push(opened);
       }
     }
     const expired = (message.expired ?? []) as EnvelopeId[];
-    const event = (results: (ResultNews | undefined)[]): NewsEvent => {
-      const opened = results.filter((each) => each !== undefined);
-      return { kind: "news", watch: message.watch, seq: message.seq, accepts, results: opened, expired };
-    };
-    if (pending.some((each) => each instanceof Promise)) return Promise.all(pending).then(event);
-    return event(pending as (ResultNews | undefined)[]);
+    return { kind: "news", watch: message.watch, seq: message.seq, accepts, results, expired };
   }
 
   /** The messages in a live envelope for this connection; none when anything about it is wrong. */
-  live(message: Live, session: string): Heard[] | Promise<Heard[]> {
+  live(message: Live, session: string): Heard[] {
     const envelope = this.verified(message.bytes[0] ?? new Uint8Array(0));
     if (envelope?.header.kind !== "live" || envelope.header.session !== session) return [];
     const from = envelope.header.from as PrincipalId;
-    const heard = (messages: Frameable[]): Heard[] => {
-      return messages.flatMap((each) => {
+    try {
+      return openLive(envelope, this.opener).flatMap((each) => {
         const schema = liveSchemas[each.t];
         return schema !== undefined && fits(schema, each) ? [{ from, message: each as FromEndpointLive }] : [];
       });
-    };
-    const dropped = (error: unknown): Heard[] => {
+    } catch (error) {
       this.drop(error);
       return [];
-    };
-    try {
-      const messages = openLive(envelope, this.opener);
-      return messages instanceof Promise ? messages.then(heard).catch(dropped) : heard(messages);
-    } catch (error) {
-      return dropped(error);
     }
   }
 
@@ -119,7 +106,7 @@ export class Intake {
     }
   }
 
-  private results(envelope: Envelope, open: boolean): ResultNews | undefined | Promise<ResultNews | undefined> {
+  private results(envelope: Envelope, open: boolean): ResultNews | undefined {
     const { header } = envelope;
     if (header.kind !== "result" || header.indices.length !== header.classes.length) return undefined;
     const news: ResultNews = {
@@ -130,13 +117,10 @@ export class Intake {
       classes: header.classes,
     };
     if (!open) return news;
-    const dropped = (error: unknown): undefined => this.drop(error);
     try {
-      const body = openResults(envelope, this.opener);
-      if (!(body instanceof Promise)) return { ...news, results: body.results };
-      return body.then((opened) => ({ ...news, results: opened.results })).catch(dropped);
+      return { ...news, results: openResults(envelope, this.opener).results };
     } catch (error) {
-      return dropped(error);
+      return this.drop(error);
     }
   }
 

@@ -93,7 +93,7 @@ class Session {
     const rows = await this.client.endpoints();
     this.endpoint = rows[0]?.record;
     if (this.endpoint === undefined) throw new Error("The relay knows no endpoint");
-    await this.client.prepare(this.endpoint);
+    this.client.prepare(this.endpoint);
   }
 
   answer(ask: Ask): Promise<Answer> {

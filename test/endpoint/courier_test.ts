@@ -22,8 +22,8 @@ const sealer = new Sealer(dice);
 const uuid = "22222222-2222-4222-8222-222222222222";
 
 beforeAll(async () => {
-  await sealer.prepare(endpoint.record);
-  await sealer.prepare(other.record);
+  sealer.prepare(endpoint.record);
+  sealer.prepare(other.record);
 });
 
 function courier(commands?: CommandRule[]): Courier {

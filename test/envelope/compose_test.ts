@@ -56,13 +56,6 @@ describe("composeTasks() and openTasks()", () => {
     );
   });
 
-  test("are synchronous once the sender's process is known", async () => {
-    const opener = openerOf(polaris);
-    expect(openTasks(sample.tasks, opener)).toBeInstanceOf(Promise);
-    await openTasks(sample.tasks, opener);
-    expect(openTasks(sample.tasks, opener)).not.toBeInstanceOf(Promise);
-  });
-
   test("take 10 MiB and refuse a byte more, saying size and limit", () => {
     const spare = JSON.stringify({ id: re, from: re, to: re, base: { script: "" }, tasks: [{}] }).length;
     const compose = (length: number): unknown =>

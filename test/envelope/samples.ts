@@ -22,7 +22,7 @@ export const elsewhere = principal("endpoint", "elsewhere");
 
 /** One sealer for all, prepared for everybody. */
 export const sealer = new Sealer(seeded("sealer"));
-for (const one of [alice, mallory, polaris, elsewhere]) await sealer.prepare(one.record);
+for (const one of [alice, mallory, polaris, elsewhere]) sealer.prepare(one.record);
 export const openerOf = (identity: Identity): Opener => new Opener(identity);
 
 export const id = "0b5f6b1e-3f0a-4c8e-9d55-0c8f3a1b2c3d";

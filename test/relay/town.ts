@@ -244,7 +244,7 @@ export async function makeTasks(
     at_ms?: number;
   } = {},
 ): Promise<Envelope<TaskHeader>> {
-  await sealer.prepare(to.identity.record);
+  sealer.prepare(to.identity.record);
   const { count = 1, at_ms = 1_790_000_000_000 } = options;
   return composeTasks(from.identity, to.identity.record, sealer, {
     nonce: Buffer.from(random.bytes(16)).toString("hex"),
@@ -276,7 +276,7 @@ export async function resultOf(
   text = "",
   id = freshId(),
 ): Promise<Envelope<ResultHeader>> {
-  await sealer.prepare(user.identity.record);
+  sealer.prepare(user.identity.record);
   const output = { total: text.length, kept: text.length, ...(text === "" ? {} : { text }) };
   const result: Result = {
     outcome: { class: "ok", cause: "exit", exit_code: 0 },

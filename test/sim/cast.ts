@@ -15,7 +15,7 @@ export interface Cast {
 }
 
 /** Makes the cast; costs some key agreements, so once for many seeds. */
-export async function makeCast(): Promise<Cast> {
+export function makeCast(): Cast {
   const dice = new Dice(20261125);
   const role = (kind: "user" | "endpoint"): Role => {
     const identity = openIdentity(makeIdentity(kind, dice));
@@ -24,13 +24,13 @@ export async function makeCast(): Promise<Cast> {
   const user = role("user");
   const endpoints = [role("endpoint"), role("endpoint")];
   const aad = new Uint8Array(32);
-  const agree = async (from: Role, to: Role): Promise<void> => {
-    await from.keys.sealer.prepare(to.identity.record);
-    await to.keys.opener.open(aad, from.keys.sealer.seal(to.identity.record, aad, new Uint8Array(1)));
+  const agree = (from: Role, to: Role): void => {
+    from.keys.sealer.prepare(to.identity.record);
+    to.keys.opener.open(aad, from.keys.sealer.seal(to.identity.record, aad, new Uint8Array(1)));
   };
   for (const endpoint of endpoints) {
-    await agree(user, endpoint);
-    await agree(endpoint, user);
+    agree(user, endpoint);
+    agree(endpoint, user);
   }
   return { user, endpoints, relay: openIdentity(makeIdentity("relay", dice)) };
 }

@@ -16,7 +16,7 @@ const echo = (...words: string[]) => ({ base: {}, tasks: words.map((word) => ({ 
 
 async function opened() {
   const open = here.client();
-  await open.client.prepare(here.world.endpoint.record);
+  open.client.prepare(here.world.endpoint.record);
   return open;
 }
 
@@ -126,7 +126,7 @@ describe("Client", () => {
       const { Sealer } = await import("../../core/envelope/sealer.ts");
       const { emptyResult } = await import("./stub_world.ts");
       const sealer = new Sealer(here.host.random);
-      await sealer.prepare(client.identity.record);
+      sealer.prepare(client.identity.record);
       const said = { id: crypto.randomUUID(), re: head.id, group: head.group, created_ms: 1, indices: [0] };
       const forged = composeResult(other.world.endpoint, client.identity.record, sealer, {
         ...said,

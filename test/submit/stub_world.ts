@@ -168,7 +168,7 @@ export class StubWorld {
     kept.accept = composeAccept(this.endpoint, kept.header.from, said).bytes;
     this.news(id, kept.accept);
     const body = await openTasks(readEnvelope(kept.bytes), this.opener);
-    await this.sealer.prepare(kept.header.sender);
+    this.sealer.prepare(kept.header.sender);
     const done: { index: number; result: Result }[] = [];
     for (const [index, over] of body.tasks.entries()) {
       const spec = { ...body.base, ...over };
@@ -241,7 +241,7 @@ export class StubWorld {
     const { header } = envelope;
     if (header.kind !== "live") throw new Error("Not a live envelope");
     verifyEnvelope(envelope, header.sender);
-    await this.sealer.prepare(header.sender);
+    this.sealer.prepare(header.sender);
     const reply = (messages: Frameable[]): void => {
       const said = messages.filter((each) => !this.swallow(each));
       if (said.length === 0) return;
