@@ -13,7 +13,7 @@ export interface RunOptions extends TaskOptions {
 
 /** Runs the command `words`. Returns the exit code. */
 export async function runOne(cli: Cli, words: readonly string[], options: RunOptions): Promise<number> {
-  const spec = { ...baseSpec(options, process.cwd()), ...commandOf(words, options.shell === true) };
+  const spec = { ...baseSpec(options, () => process.cwd()), ...commandOf(words, options.shell === true) };
   if (options.detach === true) {
     const { submitOne } = await import("./submit_one.ts");
     return submitOne(cli, spec, options);

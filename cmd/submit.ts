@@ -46,7 +46,7 @@ async function submit(cli: Cli, words: string[], options: SubmitOptions): Promis
     const { flushOutbox } = await import("./flush_outbox.ts");
     return flushOutbox(cli);
   }
-  const base = baseSpec(options, process.cwd());
+  const base = baseSpec(options, () => process.cwd());
   if (options.file !== undefined) {
     const { submitFile } = await import("./submit_file.ts");
     return submitFile(cli, base, options.file, options);

@@ -19,6 +19,8 @@ export interface TaskLines {
 
 /** Bytes of lines in one batch: below what one envelope holds, whatever sealing and `base` add. */
 const batchBytesMax = bodyBytesMax - 512 * 1024;
+/** A line that is longer is not read to its end. Shorter ones are judged by what their task takes, not by their text. */
+const lineCharsMax = 2 * bodyBytesMax;
 
 /**
  * Batches of at most 10,000 tasks from a file; `-` is standard input. Holds one batch at a time.
@@ -90,8 +92,10 @@ async function* lines(path: string): AsyncGenerator<string> {
   for (let piece = await readSome(fd); piece !== undefined; piece = await readSome(fd)) {
     const parts = (rest + decoder.decode(piece, { stream: true })).split("\n");
     rest = parts.pop() ?? "";
-    if (rest.length > batchBytesMax)
-      throw new GcError("data", "task.too_large", "A line is longer than any task may be");
+    if (rest.length > lineCharsMax) {
+      const sizes = `more than ${lineCharsMax} characters; a task holds ${bodyBytesMax} bytes (10 MiB)`;
+      throw new GcError("data", "task.too_large", `A line of tasks has ${sizes}`);
+    }
     yield* parts;
   }
   rest += decoder.decode();

@@ -1,6 +1,6 @@
 /** From options and words to the task they mean. Knows nothing of the command line's parser, so the fast path can use
  * it. */
-import { resolve } from "node:path";
+import { isAbsolute, resolve } from "node:path";
 import { GcError } from "../core/errors.ts";
 import type { TaskSpec } from "../core/schema/task.ts";
 
@@ -28,14 +28,14 @@ export interface TaskOptions {
 
 /**
  * What the options say, without the command.
- * @param cwd directory that a relative --cwd starts from.
+ * @param here tells the directory that a relative --cwd starts from; asked only then, because it may have been removed.
  */
-export function baseSpec(options: TaskOptions, cwd: string): TaskSpec {
+export function baseSpec(options: TaskOptions, here: () => string): TaskSpec {
   const spec: TaskSpec = {};
   if (options.walltime !== undefined) spec.walltime_s = options.walltime;
   if (options.grace !== undefined) spec.grace_s = options.grace;
   if (options.env !== undefined) spec.env = options.env;
-  if (options.cwd !== undefined) spec.cwd = resolve(cwd, options.cwd);
+  if (options.cwd !== undefined) spec.cwd = isAbsolute(options.cwd) ? options.cwd : resolve(here(), options.cwd);
   if (options.onLost !== undefined) spec.on_lost = options.onLost;
   if (options.retries !== undefined) spec.retries = options.retries;
   if (options.label !== undefined) spec.label = options.label;
