@@ -3,10 +3,9 @@
  * to read what they print. `provider.ts` makes the ten operations of it, the same way for all schedulers. A profile
  * never runs anything and never says more than an answer says.
  */
+import type { SchedulerName } from "../core/schema/batch_engine.ts";
 import type { BlockRequest } from "./block_request.ts";
 import type { Allocation, Answer, BlockFacts, BlockRef, Capabilities, OrderOutcome, RefusalClass } from "./outcome.ts";
-
-export type SchedulerName = "slurm" | "pbspro" | "torque" | "lsf" | "openlava" | "cobalt" | "gridengine";
 
 /** How a scheduler reads a script. */
 export interface ScriptRules {

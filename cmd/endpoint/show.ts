@@ -2,6 +2,7 @@
 import type { Command } from "commander";
 import { loadEndpointConfig } from "../../core/config/endpoint_config.ts";
 import { findOwnEndpoint } from "../../core/config/endpoint_folder.ts";
+import type { EngineConfig } from "../../core/config/engine_config.ts";
 import { loadEndpointKey } from "../../core/config/identity.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
@@ -56,7 +57,7 @@ function asText(cli: Cli, shown: Shown): string {
     ["owner", shown.owner],
     ["state", shown.state + where],
     ["relay", config.relay],
-    ["engine", `${config.engine.type}, ${config.engine.slots ?? "as many as cores"} slots`],
+    ["engine", engineText(config.engine)],
     ["may submit", allowed],
     ["may not", config.allow.deny.length === 0 ? undefined : config.allow.deny.join(", ")],
     ["commands", config.commands === undefined ? "any" : `${config.commands.length} allowed`],
@@ -68,4 +69,10 @@ function asText(cli: Cli, shown: Shown): string {
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${cli.printer.paint.dim(key.padEnd(width))}  ${visible(value ?? "")}`)
     .join("\n");
+}
+
+function engineText(engine: EngineConfig): string {
+  if (engine.type === "local") return `local, ${engine.slots ?? "as many as cores"} slots`;
+  const { min, max, nodes } = engine.blocks;
+  return `${engine.scheduler}, ${min} to ${max} blocks of ${nodes === 1 ? "1 node" : `${nodes} nodes`}`;
 }

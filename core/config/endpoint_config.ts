@@ -4,31 +4,24 @@
  */
 import { GcError } from "../errors.ts";
 import { readIfThere } from "../host/files.ts";
+import { spanPattern } from "../schema/batch_engine.ts";
 import { type EndpointConfigFile, endpointConfigSchema } from "../schema/config.ts";
 import { keyRecordSchema } from "../schema/envelope.ts";
 import type { Schema } from "../schema/static.ts";
 import { fits, type Problem, problems } from "../schema/validate.ts";
 import { configError, parseYaml, type YamlDocument } from "./document.ts";
+import { type EngineConfig, engineConfig } from "./engine_config.ts";
 import { nearest } from "./nearest.ts";
 
 /** One command that an endpoint allows: exactly this argv, or the script with this hash. */
 export type AllowedCommand = { readonly argv: readonly string[] } | { readonly script_sha256: string };
-
-/** What runs the tasks. */
-export interface LocalEngine {
-  readonly type: "local";
-  /** Default: as many as the machine has cores. */
-  readonly slots?: number;
-  readonly workers: number;
-  readonly memory_mib?: number;
-}
 
 /** A configuration, with every default filled in that does not depend on the machine. */
 export interface EndpointConfig {
   readonly display_name?: string;
   /** Name of the context to work for. */
   readonly relay?: string;
-  readonly engine: LocalEngine;
+  readonly engine: EngineConfig;
   readonly allow: { readonly users: readonly string[]; readonly public: boolean; readonly deny: readonly string[] };
   /** Undefined: any command. */
   readonly commands?: readonly AllowedCommand[];
@@ -61,21 +54,27 @@ export function parseEndpointConfig(bytes: Uint8Array, path: string): EndpointCo
   }
   checkCommands(value, document, path);
   checkEnv(value, document, path);
-  checkEngine(value, document, path);
-  return withDefaults(value);
+  const engine = engineConfig(value.engine, (keys, what) => {
+    const steps = ["engine", ...keys];
+    return configError("config.bad_value", `"${steps.join(".")}" ${what}`, path, document.placeOf(steps));
+  });
+  return withDefaults(value, engine);
 }
 
-/** A key below which everything is commented out counts as not there. */
-function withoutEmpty(value: unknown): unknown {
+/** A key below which everything is commented out counts as not there; in an engine, every key without a value. */
+function withoutEmpty(value: unknown, deep = false): unknown {
   if (typeof value !== "object" || value === null || Array.isArray(value)) return value;
-  return Object.fromEntries(Object.entries(value).filter(([, inner]) => inner !== null));
+  const filled = Object.entries(value).filter(([, inner]) => inner !== null);
+  return Object.fromEntries(
+    filled.map(([key, inner]) => [key, deep || key === "engine" ? withoutEmpty(inner, true) : inner]),
+  );
 }
 
-function withDefaults(file: EndpointConfigFile): EndpointConfig {
-  const { engine, allow, env, log_level, commands, ...rest } = file;
+function withDefaults(file: EndpointConfigFile, engine: EngineConfig): EndpointConfig {
+  const { allow, env, log_level, commands, engine: _, ...rest } = file;
   return {
     ...rest,
-    engine: { ...engine, workers: engine.workers ?? 1 },
+    engine,
     allow: { users: allow?.users ?? [], public: allow?.public ?? false, deny: allow?.deny ?? [] },
     ...(commands === undefined ? {} : { commands: commands as AllowedCommand[] }),
     env: env ?? {},
@@ -111,9 +110,11 @@ function problemError(problem: Problem, value: unknown, document: YamlDocument, 
     return configError("config.bad_value", what, path, document.placeOf(steps));
   }
   if (typeof tag === "string") {
-    const [tagged, words] = [(found as { [key: string]: unknown } | undefined)?.[tag], tagValues(steps)];
+    const [tagged, words] = [(found as { [key: string]: unknown } | undefined)?.[tag], tagValues(steps, value)];
     const known = words.map((word) => `"${word}"`).join(", ");
-    const what = `"${[...steps, tag].join(".")}" is ${shown(tagged)}, not one of ${known}`;
+    const meant = typeof tagged === "string" ? nearest(tagged, words) : undefined;
+    const guess = meant === undefined ? "" : `; did you mean "${meant}"?`;
+    const what = `"${[...steps, tag].join(".")}" is ${shown(tagged)}, not one of ${known}${guess}`;
     return configError("config.bad_value", what, path, document.placeOf([...steps, tag]));
   }
   const rule = typeof problem.params.pattern === "string" ? formOf(problem.params.pattern) : `it ${problem.message}`;
@@ -130,6 +131,7 @@ function mistypedFor(missing: string, found: unknown, steps: readonly string[], 
 /** What a pattern asks for, in words. */
 function formOf(pattern: string): string {
   if (pattern === keyRecordSchema.properties.id.pattern) return "it must be a full id, as gc whoami prints it";
+  if (pattern === spanPattern) return "it must be a span of time, such as 01:30:00 or 90m";
   return `it must match ${pattern}`;
 }
 
@@ -138,7 +140,7 @@ function suggestion(key: string, steps: readonly string[], value: unknown): stri
   const here = keysAt(schemaAt(steps, value));
   const meant = nearest(key, here);
   if (meant !== undefined) return `; did you mean "${meant}"?`;
-  const elsewhere = placesOf(key, endpointConfigSchema, []);
+  const elsewhere = placesOf(key, endpointConfigSchema, value, []);
   if (elsewhere !== undefined) {
     return elsewhere.length === 0 ? "; it belongs at the top level" : `; it belongs under "${elsewhere.join(".")}"`;
   }
@@ -159,8 +161,12 @@ function schemaAt(steps: readonly string[], value: unknown): Schema | undefined 
   return at;
 }
 
-function branch(schema: Schema | undefined): Schema | undefined {
-  return schema?.properties === undefined ? (schema?.oneOf?.[0] ?? schema) : schema;
+/** What of a schema has the keys: of several, the one that `value` chose by its tag. */
+function branch(schema: Schema | undefined, value?: unknown): Schema | undefined {
+  if (schema?.properties !== undefined) return schema;
+  const tag = schema?.discriminator?.propertyName;
+  const chosen = tag === undefined ? undefined : (value as { [key: string]: unknown } | undefined)?.[tag];
+  return schema?.oneOf?.find((one) => one.properties?.[tag ?? ""]?.const === chosen) ?? schema?.oneOf?.[0] ?? schema;
 }
 
 function keysAt(schema: Schema | undefined): string[] {
@@ -168,18 +174,23 @@ function keysAt(schema: Schema | undefined): string[] {
 }
 
 /** Under which keys `key` would be right, or undefined when nowhere. */
-function placesOf(key: string, schema: Schema, above: readonly string[]): readonly string[] | undefined {
-  const properties = branch(schema)?.properties ?? {};
+function placesOf(
+  key: string,
+  schema: Schema,
+  value: unknown,
+  above: readonly string[],
+): readonly string[] | undefined {
+  const properties = branch(schema, value)?.properties ?? {};
   if (Object.hasOwn(properties, key)) return above;
   for (const [name, inner] of Object.entries(properties)) {
-    const found = placesOf(key, inner, [...above, name]);
+    const found = placesOf(key, inner, (value as { [key: string]: unknown } | undefined)?.[name], [...above, name]);
     if (found !== undefined) return found;
   }
   return undefined;
 }
 
-function tagValues(steps: readonly string[]): string[] {
-  const schema = steps.reduce<Schema | undefined>((at, step) => branch(at)?.properties?.[step], endpointConfigSchema);
+function tagValues(steps: readonly string[], value: unknown): string[] {
+  const schema = schemaAt(steps, value);
   const tag = schema?.discriminator?.propertyName ?? "";
   return (schema?.oneOf ?? []).map((one) => String(one.properties?.[tag]?.const));
 }
@@ -208,10 +219,4 @@ function checkEnv(file: EndpointConfigFile, document: YamlDocument, path: string
       throw configError("config.bad_value", `The variable "${name}" has a NUL character in it`, path, place);
     }
   }
-}
-
-function checkEngine({ engine }: EndpointConfigFile, document: YamlDocument, path: string): void {
-  if (engine.slots === undefined || (engine.workers ?? 1) <= engine.slots) return;
-  const what = `"engine.workers" is ${engine.workers}, more than the ${engine.slots} slots that they share`;
-  throw configError("config.bad_value", what, path, document.placeOf(["engine", "workers"]));
 }

@@ -3,7 +3,14 @@
  * are the comments in a new `config.yaml` (`config/commented_yaml.ts`), so they are written for whoever edits that
  * file.
  */
+import { batchEngineSchema } from "./batch_engine.ts";
 import { keyRecordSchema } from "./envelope.ts";
+import {
+  globusComputeEngineSchema,
+  globusMpiEngineSchema,
+  processPoolEngineSchema,
+  threadPoolEngineSchema,
+} from "./globus_engine.ts";
 import type { Schema, Static } from "./static.ts";
 
 const userIds = { type: "array", items: keyRecordSchema.properties.id, maxItems: 10000 } as const;
@@ -83,7 +90,14 @@ export const endpointConfigSchema = {
     engine: {
       type: "object",
       description: "What runs the tasks.",
-      oneOf: [localEngineSchema],
+      oneOf: [
+        localEngineSchema,
+        batchEngineSchema,
+        globusComputeEngineSchema,
+        globusMpiEngineSchema,
+        threadPoolEngineSchema,
+        processPoolEngineSchema,
+      ],
       discriminator: { propertyName: "type" },
     },
     allow: accessSchema,

@@ -4,9 +4,9 @@
  */
 
 import { unreachable } from "../../core/assert.ts";
+import type { SchedulerName } from "../../core/schema/batch_engine.ts";
 import type { LauncherSpec } from "../../core/schema/launcher.ts";
 import { refused } from "../block_request.ts";
-import type { SchedulerName } from "../profile.ts";
 import { quoted, wordsOf } from "../quote.ts";
 import { mpiLaunch } from "./mpi.ts";
 import { nodeCommand } from "./node_command.ts";

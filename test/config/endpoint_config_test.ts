@@ -32,7 +32,7 @@ describe("parseEndpointConfig()", () => {
     const config = read(
       `engine: {type: local, slots: 3}\nallow: {users: ["${user}"]}\nenv: {A: b}\ncommands: [{argv: [hostname]}]\n`,
     );
-    expect(config.engine.slots).toBe(3);
+    expect(config.engine).toMatchObject({ slots: 3 });
     expect(config.allow.users).toEqual([user]);
     expect(config.env).toEqual({ A: "b" });
     expect(config.commands).toEqual([{ argv: ["hostname"] }]);
@@ -121,7 +121,7 @@ describe("commentedYaml()", () => {
     const config = read(uncommented);
     expect(config.commands).toEqual([{ argv: ["hostname"] }]);
     expect(config.env).toEqual({ OMP_NUM_THREADS: "1" });
-    expect(config.engine.memory_mib).toBe(8192);
+    expect(config.engine).toMatchObject({ memory_mib: 8192 });
   });
 
   test("quotes values that YAML would take for something else", () => {

@@ -5,7 +5,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Answer, BlockState, Findings, OrderOutcome, Sighting, SubmitOutcome } from "../../providers/outcome.ts";
-import type { Profile, SchedulerName } from "../../providers/profile.ts";
+import type { SchedulerName } from "../../core/schema/batch_engine.ts";
+import type { Profile } from "../../providers/profile.ts";
 
 export interface Capture {
   readonly case: string;

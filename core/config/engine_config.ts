@@ -1,0 +1,93 @@
+/**
+ * The engine of a configuration, in whichever of the forms it was written → one shape with every default filled in.
+ * What the schema cannot say is checked here: keys that exclude each other, numbers that do not go together.
+ */
+import type { BatchEngine, batchEngineSchema, SchedulerName } from "../schema/batch_engine.ts";
+import type { EndpointConfigFile } from "../schema/config.ts";
+import type { GlobusEngine } from "../schema/globus_engine.ts";
+import type { LauncherSpec } from "../schema/launcher.ts";
+import type { Static } from "../schema/static.ts";
+import { acceleratorNames, type Complain, type LocalEngine, linesOf } from "./engine_parts.ts";
+import { globusEngine } from "./globus_engine.ts";
+import { secondsOfSpan } from "./span.ts";
+
+export type EngineConfig = LocalEngine | BatchEngine;
+
+type EngineFile = EndpointConfigFile["engine"];
+
+/** @throws what `complain` makes of the first thing that is wrong. */
+export function engineConfig(file: EngineFile, complain: Complain): EngineConfig {
+  if (file.type === "batch") return checked(batchEngine(file, complain), complain, []);
+  if (file.type !== "local") {
+    const engine = globusEngine(file as GlobusEngine, complain);
+    return engine.type === "local" ? engine : checked(engine, complain, ["provider"]);
+  }
+  const workers = file.workers ?? 1;
+  if (file.slots === undefined || workers <= file.slots) return { ...file, workers };
+  throw complain(["workers"], `is ${workers}, more than the ${file.slots} slots that they share`);
+}
+
+function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain): BatchEngine {
+  const { type, scheduler, queue, walltime, init_blocks, min_blocks, max_blocks, parallelism, max_idletime, ...rest } =
+    file;
+  const { nodes_per_block, launcher, launcher_options, scheduler_options, ...others } = rest;
+  const { max_workers_per_node, cores_per_worker, memory_per_worker, available_accelerators, cpu_affinity, ...asked } =
+    others;
+  if (queue !== undefined && asked.partition !== undefined) throw complain(["queue"], 'says the same as "partition"');
+  const partition = asked.partition ?? queue;
+  const nodes = nodes_per_block ?? 1;
+  return {
+    ...asked,
+    type,
+    scheduler,
+    ...(partition === undefined ? {} : { partition }),
+    exclusive: asked.exclusive ?? true,
+    scheduler_options: linesOf(scheduler_options),
+    launcher: {
+      type: launcher ?? usualLauncher(scheduler, nodes),
+      ...(launcher_options === undefined ? {} : { overrides: launcher_options }),
+    },
+    blocks: {
+      nodes,
+      walltime_s: secondsOfSpan(walltime ?? "1h"),
+      init: init_blocks ?? 0,
+      min: min_blocks ?? 0,
+      max: max_blocks ?? 1,
+      parallelism: parallelism ?? 1,
+      max_idle_s: secondsOfSpan(max_idletime ?? "2m"),
+    },
+    workers: {
+      ...(max_workers_per_node === undefined ? {} : { per_node_max: max_workers_per_node }),
+      cores_per_worker: cores_per_worker ?? 1,
+      ...(memory_per_worker === undefined ? {} : { memory_mib_per_worker: Math.ceil(memory_per_worker * 1024) }),
+      accelerators: acceleratorNames(available_accelerators),
+      cpu_affinity: cpu_affinity ?? "none",
+    },
+    ignored: [],
+  };
+}
+
+/** The launcher that comes with the scheduler; none is needed for one node. */
+function usualLauncher(scheduler: SchedulerName, nodes: number): LauncherSpec["type"] {
+  if (nodes === 1) return "single";
+  const usual = {
+    slurm: "srun",
+    pbspro: "pbsdsh",
+    torque: "pbsdsh",
+    lsf: "blaunch",
+    openlava: "mpirun",
+    cobalt: "mpirun",
+    gridengine: "qrsh",
+  } as const;
+  return usual[scheduler];
+}
+
+function checked(engine: BatchEngine, complain: Complain, above: readonly string[]): BatchEngine {
+  const { init, min, max, walltime_s } = engine.blocks;
+  if (max < 1) throw complain([...above, "max_blocks"], "is 0, so no task could ever run");
+  if (min > max) throw complain([...above, "min_blocks"], `is ${min}, more than the ${max} of "max_blocks"`);
+  if (init > max) throw complain([...above, "init_blocks"], `is ${init}, more than the ${max} of "max_blocks"`);
+  if (walltime_s < 60)
+    throw complain([...above, "walltime"], `is ${walltime_s} s, and no scheduler gives less than 60`);
+  return engine;
+}
