@@ -62,6 +62,8 @@ export class Blocks {
   private polling = false;
   private first: boolean;
   private stopping = false;
+  /** Where the configuration does not say how many slots a node has, the first worker does. */
+  private slots_seen = 0;
 
   /** `first`: no block is known yet, so that `init_blocks` counts. */
   constructor(settings: BatchSettings, makeId: () => { id: string; name: string }) {
@@ -134,7 +136,8 @@ export class Blocks {
   }
 
   /** A worker of this block said its first word. */
-  joined(desk: Desk, block: string, now_ms: number): void {
+  joined(desk: Desk, block: string, slots: number, now_ms: number): void {
+    this.slots_seen = Math.max(this.slots_seen, slots);
     const standing = this.standings.get(block);
     if (standing === undefined) return;
     standing.joined = true;
@@ -263,7 +266,9 @@ export class Blocks {
     let running = 0;
     for (const worker of desk.pool.workers.values()) running += worker.assigned.size;
     const waiting = Math.max(0, desk.memory.unfinished - running);
-    const plan = scale(this.settings, { waiting, running }, views, this.first, now_ms);
+    const known = Number.isFinite(this.settings.slots_per_node) || this.slots_seen === 0;
+    const rules = known ? this.settings : { ...this.settings, slots_per_node: this.slots_seen };
+    const plan = scale(rules, { waiting, running }, views, this.first, now_ms);
     if (plan.more > 0) this.submit(desk, plan.more, now_ms);
     for (const block of plan.drain) this.drain(desk, block);
     for (const block of plan.withdraw) this.withdraw(desk, block);

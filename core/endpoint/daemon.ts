@@ -17,8 +17,11 @@ import { endpointTasksMax } from "../limits.ts";
 import { envelopeOf, type TaskId } from "../task/id.ts";
 import { type Address, type KeptLink, keepLink, type Link, principalSelf } from "../wire/link.ts";
 import { software } from "../wire/software.ts";
+import { batchSettings, blockDeskSettings } from "./batch_engine.ts";
+import { BlockDesk } from "./block_desk.ts";
 import { Courier } from "./courier.ts";
-import type { EndpointEffect, EndpointEvent } from "./decision.ts";
+import type { EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
+import { type OwnDoor, ownDoor } from "./door.ts";
 import { Hall } from "./hall.ts";
 import { type Journal, openJournal } from "./journal.ts";
 import type { JournalRecord } from "./journal_record.ts";
@@ -72,7 +75,11 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
   const boot = Buffer.from(host.random.bytes(12)).toString("hex");
   const owner = own.owner.id;
   const self = { owner, boot, host: host.hostname, pid: process.pid, since_ms: host.clock.now(), software };
-  const settings = { kind: "local" as const, workers: config.engine.workers, tasks_max: endpointTasksMax };
+  const { engine } = config;
+  const settings: EngineSettings =
+    engine.type === "batch"
+      ? batchSettings(engine)
+      : { kind: "local", workers: engine.workers, tasks_max: endpointTasksMax };
   const state = new EndpointState(self, settings);
   const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), config.commands, host);
   const journal = openJournal(paths.journal);
@@ -81,7 +88,8 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
     (record) => state.replay(record),
   );
 
-  const act = new Acting(options, host, state, courier, journal, boot, (code) => finish(code));
+  const door = engine.type === "batch" ? await ownDoor(paths.dir, own.identity.id, host) : undefined;
+  const act = new Acting(options, host, state, courier, journal, boot, door, (code) => finish(code));
   await act.open();
   writeJson(paths.facts, { v: 1, id: own.identity.id, pid: process.pid, host: host.hostname, since_ms: self.since_ms });
   host.log.info("endpoint.started", { name, id: own.identity.id, tasks: state.memory.unfinished });
@@ -114,6 +122,9 @@ class Acting {
   private readonly hall: Hall;
   private readonly files: OutputFiles;
   private readonly relay: RelayDesk;
+  private readonly blocks: BlockDesk | undefined;
+  private wake_ms = Number.POSITIVE_INFINITY;
+  private stopWake: () => void = () => {};
   private kept: KeptLink | undefined;
   private stopTick: () => void = () => {};
   private stopDeadline: (() => void) | undefined;
@@ -125,6 +136,7 @@ class Acting {
     courier: Courier,
     journal: Journal,
     boot: string,
+    door: OwnDoor | undefined,
     exit: (code: number) => void,
   ) {
     this.options = options;
@@ -136,7 +148,8 @@ class Acting {
     const { paths } = options;
     this.files = new OutputFiles(paths.outputs);
     const push = (event: EndpointEvent): void => this.push(event);
-    this.hall = new Hall(this.hallSettings(), host, push);
+    this.blocks = this.blockDesk(door, push);
+    this.hall = new Hall(this.hallSettings(door), host, push);
     this.relay = new RelayDesk(courier, host, push, (lines) => tail(paths.log, lines), options.own.owner.id);
     this.turns = runInTurns<EndpointEvent, JournalRecord, EndpointEffect>(
       {
@@ -158,6 +171,7 @@ class Acting {
   }
 
   async open(): Promise<void> {
+    this.blocks?.sweep(this.state.memory.blocks.values());
     await this.hall.open(this.state.memory.workers.keys());
     this.files.sweep((tid) => this.state.memory.held.has(envelopeOf(tid as TaskId)));
     const out = { records: [] as JournalRecord[], effects: [] as EndpointEffect[] };
@@ -190,6 +204,8 @@ class Acting {
 
   async close(): Promise<void> {
     this.stopTick();
+    this.stopWake();
+    this.blocks?.close();
     this.stopDeadline?.();
     this.turns.flush();
     this.kept?.stop();
@@ -216,6 +232,26 @@ class Acting {
           break;
         case "remove_worker":
           this.hall.remove(effect.worker);
+          break;
+        case "bury":
+          this.hall.buryNow(effect.worker, effect.blame, effect.reason);
+          break;
+        case "submit_block":
+          void this.blocks?.submit(effect.block, effect.name);
+          break;
+        case "cancel_block": {
+          const row = this.state.memory.blocks.get(effect.block);
+          if (row !== undefined) void this.blocks?.cancel(row);
+          break;
+        }
+        case "poll_blocks":
+          this.blocks?.poll(effect.delay_ms, () => this.state.memory.blocks);
+          break;
+        case "remove_block":
+          this.blocks?.remove(effect.name);
+          break;
+        case "wake":
+          this.wakeAt(effect.at_ms);
           break;
         case "serve_output": {
           const follower = `${effect.asker.session} ${effect.asker.user.id}`;
@@ -269,11 +305,43 @@ class Acting {
     });
   }
 
-  private hallSettings(): ConstructorParameters<typeof Hall>[0] {
+  /** Only the earliest of several wakes is kept: what is due later is asked for again then. */
+  private wakeAt(at_ms: number): void {
+    if (at_ms >= this.wake_ms) return;
+    this.wake_ms = at_ms;
+    this.stopWake();
+    this.stopWake = this.host.clock.after(Math.max(0, at_ms - this.host.clock.now()), () => {
+      this.wake_ms = Number.POSITIVE_INFINITY;
+      this.push({ t: "tick", now_ms: this.host.clock.now() });
+    });
+  }
+
+  private blockDesk(door: OwnDoor | undefined, push: (event: EndpointEvent) => void): BlockDesk | undefined {
+    const { paths, config, own, simulate } = this.options;
+    if (config.engine.type !== "batch" || door === undefined) return undefined;
+    const settings = blockDeskSettings(config.engine, {
+      endpoint_id: own.identity.id,
+      blocks: join(paths.dir, "blocks"),
+      outputs: paths.outputs,
+      door_path: door.path,
+      path: this.host.env.PATH,
+      env: config.env,
+      simulate: simulate === true,
+    });
+    return new BlockDesk(settings, this.host, push);
+  }
+
+  private hallSettings(door: OwnDoor | undefined): ConstructorParameters<typeof Hall>[0] {
     const { paths, config, own, socket, simulate } = this.options;
-    const slots = config.engine.slots ?? os.availableParallelism();
-    const memory_mib = config.engine.memory_mib ?? Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
+    const local = config.engine.type === "local" ? config.engine : undefined;
+    const slots = local?.slots ?? os.availableParallelism();
+    const memory_mib = local?.memory_mib ?? Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
+    const blockDir = (block: string): string | undefined => {
+      const row = this.state.memory.blocks.get(block);
+      return row === undefined ? undefined : this.blocks?.dirOf(row.name);
+    };
     return {
+      ...(door === undefined ? {} : { batch: { door, blockDir } }),
       endpoint_id: own.identity.id,
       boot: this.boot,
       dir: paths.workers,

@@ -184,8 +184,9 @@ export class Hall {
 
   /** A worker is in the journal as buried: its folder can go. */
   remove(worker: string): void {
-    removeTree(this.dirOf(worker));
     this.spawned.delete(worker);
+    // The folder of a worker of a block goes with that of the block.
+    if (this.settings.batch === undefined) removeTree(this.dirOf(worker));
   }
 
   /** Whether any worker process still lives. */
@@ -237,9 +238,9 @@ export class Hall {
 
   /** Takes its key away first, so that a process that comes late cannot do anything; then reads what it left. */
   private async bury(worker: string, known?: string, blame = true): Promise<void> {
-    const dir = this.dirOf(worker);
-    const reason = known ?? this.lastWords(dir);
     try {
+      const dir = this.dirOf(worker);
+      const reason = known ?? this.lastWords(dir);
       removeIfThere(join(dir, "worker.json"));
       await killLeftovers(dir, this.host);
       const { started, finished } = readSpool(dir);

@@ -119,7 +119,7 @@ export class EndpointState {
         return this.recalled(desk, event);
       case "worker_up":
         welcomeWorker(desk, event);
-        if (event.block !== undefined) this.blocks?.joined(desk, event.block, event.now_ms);
+        if (event.block !== undefined) this.blocks?.joined(desk, event.block, event.ready.slots, event.now_ms);
         this.talks.workerBack(desk, event.worker, this.pool.workers.get(event.worker)?.assigned.keys() ?? []);
         if (this.mode !== "running") this.stopWorkers(desk);
         return this.settle(desk, event.now_ms);

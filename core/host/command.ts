@@ -51,3 +51,9 @@ export async function runCommand(argv: readonly string[], options: CommandOption
     };
   }
 }
+
+/** The absolute path of a command found in `path` (as of PATH; undefined: that of this process), or undefined. */
+export function findCommand(name: string, path: string | undefined): string | undefined {
+  const found = path === undefined ? Bun.which(name) : Bun.which(name, { PATH: path });
+  return found ?? undefined;
+}

@@ -21,6 +21,12 @@ export const workerFileSchema = {
     },
     secret: { type: "string", pattern: "^[A-Za-z0-9_-]{43}$", description: "32 bytes, base64url. Secret." },
     slots: { type: "integer", minimum: 1, maximum: 65536, description: "Tasks that may run at the same time." },
+    cores_per_slot: {
+      type: "number",
+      minimum: 0,
+      description:
+        "For workers of blocks: a node has as many slots as it has such shares of cores, but at most `slots`.",
+    },
     prefetch: { type: "integer", minimum: 0, description: "Tasks to hold beyond `slots`." },
     sandboxes: { type: "string", minLength: 1, description: "Directory for sandboxes, best on a local disk." },
     outputs: { type: "string", minLength: 1, description: "Directory for output that is larger than a result holds." },

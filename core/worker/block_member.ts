@@ -26,9 +26,22 @@ export function joinBlock(dir: string, host: Host): string {
   const block = parse("worker_file", value, "block file");
   const { id, folder } = newFolder(join(dir, "workers"), block.id, host);
   const sandboxes = block.sandboxes === nodeLocal ? localSandboxes(host) : block.sandboxes;
-  const file: WorkerFile = { ...block, id, sandboxes, resources: { ...block.resources } };
+  const cores = coresOfNode(host.env);
+  const slots = Math.max(1, Math.min(block.slots, Math.floor(cores / (block.cores_per_slot || 1))));
+  const memory_mib = Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
+  const resources = { memory_mib, ...block.resources, cores: Math.max(slots, cores) };
+  const file: WorkerFile = { ...block, id, sandboxes, slots, resources };
   writeJson(join(folder, "worker.json"), file);
   return folder;
+}
+
+/** Cores that the scheduler gave us on this node; where it does not say, those that the system lets us use. */
+function coresOfNode(env: { readonly [name: string]: string | undefined }): number {
+  for (const name of ["SLURM_CPUS_ON_NODE", "NCPUS", "PBS_NUM_PPN", "NSLOTS", "COBALT_JOBSIZE_CORES"]) {
+    const said = Number(env[name]);
+    if (Number.isInteger(said) && said > 0) return said;
+  }
+  return os.availableParallelism();
 }
 
 function newFolder(workers: string, block: string, host: Host): { id: string; folder: string } {

@@ -1,0 +1,139 @@
+/**
+ * The batch engine of a configuration, made ready: which scheduler's commands are where, what a block is asked for, how
+ * blocks grow and shrink. All that differs between engines of blocks is decided here, once, at the start.
+ */
+
+import type { Profile } from "../../providers/profile.ts";
+import { openProvider, type Provider } from "../../providers/provider.ts";
+import { schedulers } from "../../providers/schedulers.ts";
+import { GcError } from "../errors.ts";
+import { findCommand } from "../host/command.ts";
+import { endpointTasksMax } from "../limits.ts";
+import type { BatchEngine } from "../schema/batch_engine.ts";
+import { nodeLocal } from "../worker/block_member.ts";
+import type { BlockDeskSettings } from "./block_desk.ts";
+import type { BatchSettings } from "./blocks.ts";
+
+/** Before its end a block gets no more tasks: a tenth of its walltime, but neither too short nor too long. */
+const warnShare = 0.1;
+const warnLeast_s = 30;
+const warnMost_s = 300;
+/** DESIGN §6: no more than one submission in 10 s. The first few of a burst may follow each other faster. */
+const submitGap_ms = 10_000;
+const pollFast_ms = 5000;
+const tasksAhead = 256;
+/** "As many as the node has cores", where nothing else is said. */
+const slotsUnlimited = 65_536;
+
+/** Places and facts of the endpoint that a batch engine needs. */
+export interface BatchPlaces {
+  readonly endpoint_id: string;
+  readonly blocks: string;
+  readonly outputs: string;
+  readonly door_path: string;
+  readonly path: string | undefined;
+  readonly env: { readonly [name: string]: string };
+  readonly simulate: boolean;
+}
+
+/** How the blocks of an engine behave. */
+export function batchSettings(engine: BatchEngine): BatchSettings {
+  const { blocks, workers, cores_per_node } = engine;
+  const { absence, poll_s } = profileOf(engine.scheduler);
+  const by_cores =
+    cores_per_node === undefined
+      ? undefined
+      : Math.max(1, Math.floor(cores_per_node / (workers.cores_per_worker || 1)));
+  const slots_per_node = workers.per_node_max ?? by_cores;
+  return {
+    kind: "batch",
+    tasks_max: endpointTasksMax,
+    init_blocks: blocks.init,
+    min_blocks: blocks.min,
+    max_blocks: blocks.max,
+    nodes_per_block: blocks.nodes,
+    slots_per_node: slots_per_node ?? Number.POSITIVE_INFINITY,
+    parallelism: blocks.parallelism,
+    max_idle_ms: blocks.max_idle_s * 1000,
+    walltime_s: blocks.walltime_s,
+    warn_s: Math.min(warnMost_s, Math.max(warnLeast_s, Math.round(blocks.walltime_s * warnShare))),
+    submit_gap_ms: submitGap_ms,
+    poll_fast_ms: pollFast_ms,
+    poll_slow_ms: poll_s * 1000,
+    absent_polls: absence.polls,
+    absent_after_ms: absence.after_submit_s * 1000,
+  };
+}
+
+/** What the desk of blocks is set to. @throws GcError missing `scheduler.command_missing`. */
+export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): BlockDeskSettings {
+  const { blocks, workers, scheduler_options, worker_init, launcher } = engine;
+  const asked = pick(engine, [
+    "partition",
+    "account",
+    "project",
+    "qos",
+    "reservation",
+    "constraint",
+    "clusters",
+    "gres",
+    "select_options",
+    "parallel_environment",
+    "by_nodes",
+    "cores_per_node",
+    "memory_mib_per_node",
+    "gpus_per_node",
+  ]);
+  return {
+    provider: openScheduler(engine, places.path),
+    dir: places.blocks,
+    request: {
+      ...asked,
+      nodes: blocks.nodes,
+      walltime_s: blocks.walltime_s,
+      exclusive: engine.exclusive,
+      scheduler_options,
+      launcher,
+      ...(worker_init === undefined ? {} : { worker_init }),
+    },
+    worker: {
+      endpoint_id: places.endpoint_id,
+      link: { kind: "door", path: places.door_path },
+      slots: workers.per_node_max ?? slotsUnlimited,
+      cores_per_slot: workers.cores_per_worker || 1,
+      prefetch: tasksAhead,
+      sandboxes: nodeLocal,
+      outputs: places.outputs,
+      resources: engine.gpus_per_node === undefined ? {} : { gpus: engine.gpus_per_node },
+      env: { ...places.env },
+      ...(places.simulate ? { simulate: true } : {}),
+    },
+  };
+}
+
+/** The provider of an engine, with its commands found on `path`. */
+export function openScheduler(engine: BatchEngine, path: string | undefined): Provider {
+  const profile = profileOf(engine.scheduler);
+  const commands: { [name: string]: string } = {};
+  for (const name of profile.commands) {
+    const found = findCommand(name, path);
+    if (found === undefined) {
+      const what = `${profile.title} needs the command "${name}", which is not in PATH on this machine`;
+      throw new GcError("missing", "scheduler.command_missing", what, { hint: "gc doctor" });
+    }
+    commands[name] = found;
+  }
+  return openProvider(profile, { commands });
+}
+
+function profileOf(name: BatchEngine["scheduler"]): Profile {
+  const profile = schedulers[name];
+  if (profile !== undefined) return profile;
+  throw new GcError("config", "scheduler.unknown", `This version of gc does not speak to the scheduler "${name}"`);
+}
+
+function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
+  const picked = {} as Pick<T, K>;
+  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key];
+  return picked;
+}
