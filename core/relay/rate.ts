@@ -13,8 +13,9 @@ export class RateBook {
   take(who: string, mono_ms: number): number {
     const bucket = this.buckets.get(who) ?? { tokens: this.burst, mono_ms };
     const tokens = Math.min(this.burst, bucket.tokens + Math.max(0, mono_ms - bucket.mono_ms) * this.per_ms);
+    const seen_ms = Math.max(bucket.mono_ms, mono_ms);
     const wait_ms = tokens >= 1 ? 0 : Math.ceil((1 - tokens) / this.per_ms);
-    this.buckets.set(who, { tokens: wait_ms === 0 ? tokens - 1 : tokens, mono_ms });
+    this.buckets.set(who, { tokens: wait_ms === 0 ? tokens - 1 : tokens, mono_ms: seen_ms });
     if (this.buckets.size > 1000) this.forget(mono_ms);
     return wait_ms;
   }

@@ -61,8 +61,13 @@ export function limitsOf(config: RelayConfig): RelayLimits {
     requests_per_10_s: said.requests_per_10_s ?? defaultLimits.requests_per_10_s,
     request_burst: said.request_burst ?? defaultLimits.request_burst,
     time_to_live_ms: said.time_to_live_s === undefined ? defaultLimits.time_to_live_ms : said.time_to_live_s * 1000,
-    free_bytes_min: said.free_mib_min === undefined ? defaultLimits.free_bytes_min : said.free_mib_min * mib,
+    free_bytes_min: said.free_mib_min === undefined ? freeBytesMin(config) : said.free_mib_min * mib,
   };
+}
+
+/** One person's own relay goes on where a disk of many people would count as full. */
+function freeBytesMin(config: RelayConfig): number {
+  return config.listen === undefined ? 128 * mib : defaultLimits.free_bytes_min;
 }
 
 /** A relay for many people keeps more back than the one that a first `gc run` starts in somebody's home folder. */

@@ -99,11 +99,13 @@ class RunningRelay implements Relay {
     this.release = release;
     this.done = this.ended.promise;
     this.since_ms = host.clock.now();
+    const alone = isNetworkDisk(paths.dir);
+    if (alone) host.log.warn("relay.network_disk", { dir: paths.dir, advice: "a local disk is faster and safer" });
     this.mailbox = new SqliteMailbox({
       path: paths.db,
       bodies: bodiesDir(paths),
       new_epoch: Buffer.from(host.random.bytes(8)).toString("hex"),
-      alone: isNetworkDisk(paths.dir),
+      alone,
       ...(synchronous === undefined ? {} : { synchronous }),
     });
     this.id = identity.id;

@@ -25,7 +25,11 @@ export const relayConfigSchema = {
         requests_per_10_s: { type: "number", minimum: 1, description: "Requests of one person over TCP, sustained." },
         request_burst: { type: "integer", minimum: 1, description: "Requests of one person that may come at once." },
         time_to_live_s: { type: "integer", minimum: 60, description: "How long tasks and results wait, at most." },
-        free_mib_min: { type: "integer", minimum: 0, description: "Less free space than this: no new tasks." },
+        free_mib_min: {
+          type: "integer",
+          minimum: 0,
+          description: "Less free space than this: no new tasks. Default: 128, or 1024 with listen.",
+        },
         ballast_mib: { type: "integer", minimum: 0, description: "Space kept back for the day the disk is full." },
       },
       required: [],
