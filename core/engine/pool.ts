@@ -3,6 +3,7 @@
  * restart it is filled again by what the workers say of themselves.
  */
 
+import { gatherBatch_ms } from "../limits.ts";
 import type { Resources } from "../schema/task.ts";
 import type { Ready } from "../schema/worker_message.ts";
 import type { TaskId } from "../task/id.ts";
@@ -37,8 +38,11 @@ export interface PoolWorker {
   finishedCount: number;
 }
 
-/** How many tasks a worker is given beyond its slots: what it finishes in about this time. */
-const prefetchWindow_ms = 25;
+/**
+ * How many tasks a worker is given beyond its slots: what it finishes in twice this time. So it has enough to do while it
+ * gathers results before it tells of them.
+ */
+const prefetchWindow_ms = 1.5 * gatherBatch_ms;
 
 /** The workers of one endpoint. */
 export class Pool {

@@ -86,6 +86,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   readonly #kept: KeptLink;
   #link: Link | undefined;
   #cancelWake: (() => void) | undefined;
+  #cancelGather: (() => void) | undefined;
   #cancelLook: (() => void) | undefined;
   #socketSeen = "";
   #left = false;
@@ -183,7 +184,8 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
         return;
       }
       case "gather":
-        this.#host.clock.after(effect.delay_ms, () => this.#turns.push({ t: "flush" }));
+        this.#cancelGather?.();
+        this.#cancelGather = this.#host.clock.after(effect.delay_ms, () => this.#turns.push({ t: "flush" }));
         return;
       case "try_storage": {
         const works = this.#spool.sync() === undefined;
@@ -311,6 +313,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   #finish(): void {
     this.#left = false;
     this.#cancelWake?.();
+    this.#cancelGather?.();
     this.#cancelLook?.();
     this.#watching.stop();
     this.#kept.stop();

@@ -79,7 +79,7 @@ export type WorkerEffect =
   | { t: "forget"; tid: string; attempt: number; failed: boolean }
   /** Push `tick` at this monotonic time; replaces the wake before. */
   | { t: "wake"; at_ms: number }
-  /** Push `flush` after this time. */
+  /** Push `flush` after this time; replaces the gather before. */
   | { t: "gather"; delay_ms: number }
   /** Answer by `storage_works` or by `unsafe`. */
   | { t: "try_storage" }

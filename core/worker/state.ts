@@ -21,6 +21,7 @@ import {
   keyOf,
   newAttempt,
 } from "./attempt.ts";
+import { Batches } from "./batches.ts";
 import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { end, late, mainEnded } from "./ending.ts";
 import { Followers } from "./followers.ts";
@@ -48,6 +49,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   readonly #held = new Map<AttemptKey, HeldAttempt>();
   readonly #results: Unacknowledged;
   readonly #line = new WaitingLine();
+  readonly #batches = new Batches();
   /** Newest attempt of tasks that came here more than once. */
   readonly #newest = new Map<string, AttemptKey>();
   readonly #followers = new Followers();
@@ -166,6 +168,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #admit(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, now: Now): void {
     const held = newAttempt(tid, attempt, spec, now.wall_ms);
     this.#held.set(key, held);
+    this.#batches.enter(tid);
     if (this.#stopping) return this.#endQueued(held, endedByUs({ cause: "interrupt", signal: "SIGTERM" }), now);
     const why = this.#slots.impossible(held.needs);
     if (why !== undefined) {
@@ -290,7 +293,8 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
 
   #keep(held: HeldAttempt, result: Result): void {
     this.#held.delete(held.key);
-    this.#results.add(held.key, { tid: held.tid, attempt: held.attempt, result });
+    const urgent = !this.#batches.leave(held.tid) || held.spec.attach === true;
+    this.#results.add(held.key, { tid: held.tid, attempt: held.attempt, result }, urgent);
   }
 
   #introduce(out: Out): void {

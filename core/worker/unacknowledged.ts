@@ -1,10 +1,11 @@
 /**
  * Results from the moment they are known until the endpoint acknowledges them: stored before they are told, told
  * again on every new link, forgotten one by one. Results are gathered for a moment while more work waits
- * (performance.md R1), so that one fdatasync serves many; when nothing waits they go at once.
+ * (performance.md R1), so that one fdatasync serves many; when nothing waits they go at once. All that comes behind (the
+ * endpoint's journal, the relay, the client) is paid per report, so the longer moment for batches is what they live by.
  */
 import type { Decision } from "../host/turn.ts";
-import { gather_ms } from "../limits.ts";
+import { gather_ms, gatherBatch_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
 import { type AttemptKey, type FinishedAttempt, type HeldAttempt, keyOf } from "./attempt.ts";
 import type { WorkerEffect, WorkerRecord } from "./decision.ts";
@@ -28,7 +29,10 @@ export class Unacknowledged {
   /** Stored, or queued to be, and to be told again. */
   #again: FinishedAttempt[] = [];
   #starts: HeldAttempt[] = [];
-  #gathering = false;
+  /** How long the moment is that was begun last and is not over. */
+  #gathering_ms = Number.POSITIVE_INFINITY;
+  /** Among the fresh is one that nobody should wait for long. */
+  #urgent = false;
   #storable = true;
 
   /** `stored`: results of an earlier life, in the spool. */
@@ -58,15 +62,17 @@ export class Unacknowledged {
     return this.#finished.values();
   }
 
-  add(key: AttemptKey, item: FinishedAttempt): void {
+  /** `urgent`: somebody may be waiting for this very result. */
+  add(key: AttemptKey, item: FinishedAttempt, urgent: boolean): void {
     this.#finished.set(key, item);
     this.#fresh.push(item);
+    this.#urgent ||= urgent;
   }
 
   /** A task has started; told with the next report, unless it is over by then. */
   started(held: HeldAttempt, out: Out): void {
     this.#starts.push(held);
-    this.#gather(gather_ms, out);
+    this.#gather(gatherBatch_ms, out);
   }
 
   /** The endpoint seems not to have got this one. */
@@ -83,14 +89,14 @@ export class Unacknowledged {
 
   /** Tells what there is: at once, or in a moment if `more_waits`. */
   tell(more_waits: boolean, hurry: boolean, out: Out): void {
-    if (this.allTold) return;
-    if (more_waits) this.#gather(gather_ms, out);
-    else this.flush(hurry, out);
+    if (this.allTold || !this.#storable) return;
+    if (!more_waits) this.flush(hurry, out);
+    else this.#gather(this.#urgent ? gather_ms : gatherBatch_ms, out);
   }
 
   /** The moment is over. */
   gathered(hurry: boolean, out: Out): void {
-    this.#gathering = false;
+    this.#gathering_ms = Number.POSITIVE_INFINITY;
     if (this.#storable) this.flush(hurry, out);
     else out.effects.push({ t: "try_storage" });
   }
@@ -104,6 +110,7 @@ export class Unacknowledged {
     this.#starts = [];
     this.#fresh = [];
     this.#again = [];
+    this.#urgent = false;
     for (const finished of portions(fresh)) out.records.push({ t: "finished", finished });
     if (started.length > 0) out.effects.push({ t: "report", started, finished: [], hurry });
     for (const finished of portions(all)) out.effects.push({ t: "report", started: [], finished, hurry });
@@ -123,6 +130,7 @@ export class Unacknowledged {
   unsafe(finished: readonly FinishedAttempt[], out: Out): void {
     this.#storable = false;
     this.#again.push(...finished.filter((item) => this.#finished.has(keyOf(item.tid, item.attempt))));
+    this.#gathering_ms = Number.POSITIVE_INFINITY;
     this.#gather(storageRetry_ms, out);
   }
 
@@ -141,8 +149,8 @@ export class Unacknowledged {
   }
 
   #gather(delay_ms: number, out: Out): void {
-    if (this.#gathering) return;
-    this.#gathering = true;
+    if (delay_ms >= this.#gathering_ms) return;
+    this.#gathering_ms = delay_ms;
     out.effects.push({ t: "gather", delay_ms });
   }
 }

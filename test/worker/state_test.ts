@@ -1,6 +1,7 @@
 /** What a worker decides, without any process: each test tells it what happened and looks at what it would do. */
 import { describe, expect, test } from "bun:test";
 import type { Decision } from "../../core/host/turn.ts";
+import { gather_ms, gatherBatch_ms } from "../../core/limits.ts";
 import { plant } from "../../core/planted.ts";
 import type { TaskSpec } from "../../core/schema/task.ts";
 import type { ToWorker } from "../../core/schema/worker_message.ts";
@@ -142,6 +143,29 @@ describe("telling", () => {
     desk.run(argv, tidOf(1), tidOf(2), tidOf(3));
     expect(kinds(desk.ended(tidOf(1)))).toEqual(["start", "gather"]);
     expect(toldIn(desk.push({ t: "flush" }))).toHaveLength(1);
+  });
+
+  test("gathers longer while more of the same batch is here, unless somebody follows", () => {
+    const other = "bbbbbbbb-0000-8000-8000-000000000001";
+    const other2 = "bbbbbbbb-0000-8000-8000-000000000002";
+    const delays = (...tids: string[]): number[] => {
+      const desk = new Desk({ slots: 1 });
+      desk.run({ ...argv, attach: tids[0] === tidOf(7) }, ...tids);
+      const { effects } = desk.ended(tids[0] ?? "");
+      return effects.flatMap((effect) => (effect.t === "gather" ? [effect.delay_ms] : []));
+    };
+    expect(delays(tidOf(1), other, tidOf(2))).toEqual([gatherBatch_ms]);
+    expect(delays(tidOf(1), other, other2)).toEqual([gather_ms]);
+    expect(delays(tidOf(7), tidOf(8), tidOf(9))).toEqual([gather_ms]);
+  });
+
+  test("cuts a long moment short for a result that somebody may wait for", () => {
+    const desk = new Desk({ slots: 1 });
+    const other = "bbbbbbbb-0000-8000-8000-000000000001";
+    desk.run(argv, tidOf(1), other, tidOf(2), tidOf(3));
+    desk.ended(tidOf(1));
+    expect(desk.ended(other).effects).toContainEqual({ t: "gather", delay_ms: gather_ms });
+    expect(toldIn(desk.push({ t: "flush" })).map(({ tid }) => tid)).toEqual([tidOf(1), other]);
   });
 
   test("leaves a start untold when the task is over before", () => {
