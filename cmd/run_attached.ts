@@ -265,18 +265,22 @@ class AttachedRun {
     this.leave(code);
   }
 
-  /** A relay that is not there: says so, and in the end leaves the task in the outbox. */
+  /** A relay that is not there, or takes no tasks: says so, and in the end leaves the task in the outbox. */
   private async watchRelay(): Promise<void> {
+    const { putOff } = this.desk.putOff();
     try {
       await this.desk.connected();
     } catch (error) {
-      if (this.stored) return;
-      const why = error instanceof GcError ? error : this.desk.away();
-      const words = `${why.message}; the task ${this.id} waits in the outbox and is sent by the next gc command`;
-      this.leave(
-        new GcError(why.kind, why.code, words, { hint: `gc submit --flush, or to drop it: gc cancel ${this.id}` }),
-      );
+      return this.leaveWaiting(error instanceof GcError ? error : this.desk.away());
     }
+    this.leaveWaiting(await putOff);
+  }
+
+  private leaveWaiting(why: GcError): void {
+    if (this.stored) return;
+    const words = `${why.message}; the task ${this.id} waits in the outbox and is sent by the next gc command`;
+    const hint = `gc submit --flush, or to drop it: gc cancel ${this.id}`;
+    this.leave(new GcError(why.kind, why.code, words, { hint }));
   }
 
   private async within(promise: Promise<void>, limit_ms: number): Promise<void> {

@@ -109,16 +109,38 @@ export class TaskDesk {
    * envelope then waits in the outbox.
    */
   async settled(fate: Promise<Fate>): Promise<Fate | GcError> {
-    for (;;) {
-      const away = this.connected().then(
-        () => undefined,
-        (error: GcError) => error,
-      );
-      const first = await Promise.race([fate, away]);
-      if (first !== undefined) return first;
-      const then = await Promise.race([fate, this.nextTrouble()]);
-      if (then !== undefined) return then;
+    const { putOff, stop } = this.putOff();
+    try {
+      for (;;) {
+        const away = this.connected().then(
+          () => undefined,
+          (error: GcError) => error,
+        );
+        const first = await Promise.race([fate, putOff, away]);
+        if (first !== undefined) return first;
+        const then = await Promise.race([fate, putOff, this.nextTrouble()]);
+        if (then !== undefined) return then;
+      }
+    } finally {
+      stop();
     }
+  }
+
+  /**
+   * Resolves when a relay that is there wants to be asked again later than this person waits, because its disk is full,
+   * say. Until then the tasks wait in the outbox.
+   */
+  putOff(): { putOff: Promise<GcError>; stop(): void } {
+    const { onTrouble, trouble } = this.client;
+    let told = (_reason: GcError): void => {};
+    const putOff = new Promise<GcError>((resolve) => {
+      told = (reason) => {
+        if (this.client.up && (reason.retry_after_ms ?? 0) > this.patience_ms) resolve(reason);
+      };
+    });
+    if (trouble !== undefined) told(trouble);
+    onTrouble.add(told);
+    return { putOff, stop: () => void onTrouble.delete(told) };
   }
 
   private nextTrouble(): Promise<undefined> {

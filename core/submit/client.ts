@@ -76,9 +76,9 @@ export class Client {
   private stopAlarm: (() => void) | undefined;
   private broken: unknown;
   private closed = false;
-  /** Why there is no link, once an attempt has failed. */
+  /** Why there is no link, once an attempt has failed; or what the relay said when it put tasks off. */
   trouble: GcError | undefined;
-  /** Told of every link that comes up, every failed attempt, and every live message. */
+  /** Told of every link that comes up, every failed attempt and everything put off, and every live message. */
   readonly onUp = new Set<() => void>();
   readonly onTrouble = new Set<(reason: GcError) => void>();
   readonly onLive = new Set<(heard: Heard) => void>();
@@ -99,7 +99,9 @@ export class Client {
     this.inbox = new Inbox(
       this.intake,
       (event) => this.turns.push(event),
-      (heard) => this.heard(heard),
+      (heard) => {
+        for (const told of this.onLive) told(heard);
+      },
       this.host,
     );
     this.kept = parts.connect({
@@ -274,10 +276,6 @@ export class Client {
     for (const told of this.onTrouble) told(reason);
   }
 
-  private heard(heard: Heard): void {
-    for (const told of this.onLive) told(heard);
-  }
-
   private perform(effects: readonly ClientEffect[]): void {
     const link = this.kept.link();
     const messages: Frameable[] = [];
@@ -337,6 +335,8 @@ export class Client {
       case "refused":
         this.unsent.delete(news.id);
         return this.settle(news.id, news.error);
+      case "put_off":
+        return this.linkTrouble(fromWireError(news.error));
       case "withdrawn":
         this.withdrawals.get(news.id)?.(news.done);
         this.withdrawals.delete(news.id);

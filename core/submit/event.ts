@@ -112,6 +112,8 @@ export type ClientNews =
   | { kind: "stored"; id: EnvelopeId }
   | { kind: "accepted"; id: EnvelopeId }
   | { kind: "refused"; id: EnvelopeId; error: WireError }
+  /** The relay takes no tasks now; they are offered again when it said. */
+  | { kind: "put_off"; error: WireError }
   | { kind: "withdrawn"; id: EnvelopeId; done: boolean }
   | { kind: "results"; watch: number; seq: number; batches: FreshResults[]; expired: EnvelopeId[] }
   | { kind: "posted"; ticket: number; error?: WireError }

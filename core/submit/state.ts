@@ -245,6 +245,7 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
     if (request === undefined) return;
     if (mayHeal(event.error) && request.kind !== "plain") {
       this.requests.postpone(event.re, event.error, event.now_ms);
+      if (request.kind === "submit") out.effects.push({ kind: "put_off", error: event.error });
       return this.setAlarm(out);
     }
     if (request.kind !== "submit") return this.done(event.re, event.error, out);

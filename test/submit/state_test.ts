@@ -113,7 +113,8 @@ describe("SubmitState", () => {
       message: "Full",
       retry_after_ms: 5000,
     } as const;
-    decide({ kind: "error", re: rid, error, now_ms: 1000 });
+    const told = decide({ kind: "error", re: rid, error, now_ms: 1000 }).effects;
+    expect(ofKind(told, "put_off")).toEqual([{ kind: "put_off", error }]);
     expect(ofKind(decide({ kind: "tick", now_ms: 5999 }).effects, "submit")).toEqual([]);
     expect(ofKind(decide({ kind: "tick", now_ms: 6000 }).effects, "submit").length).toBe(1);
   });
