@@ -2,11 +2,11 @@
  * What every command is given: the world, the home folder, the printer, and who sits at the other end of the three
  * descriptors. Made once per process; `settle` is called when the options of the command are known.
  */
-import { isatty } from "node:tty";
 import { type Home, openHome } from "../core/config/home.ts";
 import type { Host } from "../core/host/host.ts";
 import { createLog, type LogLevel } from "../core/host/log.ts";
 import { realHost } from "../core/host/real_host.ts";
+import { isTerminal } from "./descriptor.ts";
 import { writeOut } from "./output.ts";
 import { loadPainter, type Mode, makePrinter, type Painter, type Printer, wantsColor } from "./printer.ts";
 
@@ -44,7 +44,7 @@ export interface UnsettledCli extends Cli {
 
 /** The Cli of this process. `words` is only looked at for what must be known before parsing. */
 export async function makeCli(words: readonly string[]): Promise<UnsettledCli> {
-  const terminal = { stdin: isatty(0), stdout: isatty(1), stderr: isatty(2) };
+  const terminal = { stdin: isTerminal(0), stdout: isTerminal(1), stderr: isTerminal(2) };
   let level: LogLevel = "warn";
   const env = realHost(silent).env;
   const own = beforeDashes(words);

@@ -3,8 +3,8 @@
  * and its errors come too late to be told from success. A reader who left (`gc ps | head -1`) is not an error of ours.
  */
 import { writeSync } from "node:fs";
-import { isatty } from "node:tty";
 import { GcError, messageOf, systemCode } from "../core/errors.ts";
+import { isTerminal } from "./descriptor.ts";
 import { QuietEnd } from "./quiet_end.ts";
 
 /** Whoever read this descriptor has gone. Ends a command quietly, with the code a shell knows from SIGPIPE. */
@@ -20,7 +20,7 @@ export class ReaderGone extends QuietEnd {
 export function outputError(fd: number, cause: unknown): ReaderGone | GcError {
   const code = systemCode(cause);
   // A terminal that has gone says EIO, and so does a disk that breaks.
-  if (code === "EPIPE" || (code === "EIO" && isatty(fd))) return new ReaderGone(cause);
+  if (code === "EPIPE" || (code === "EIO" && isTerminal(fd))) return new ReaderGone(cause);
   return new GcError("io", "output.failed", `Cannot write the output: ${messageOf(cause)}`, { cause });
 }
 

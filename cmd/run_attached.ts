@@ -18,7 +18,7 @@ import { writeFully } from "./streams.ts";
 import { batchOf, type SubmitWish } from "./task_batch.ts";
 import { TaskDesk } from "./task_desk.ts";
 import { type TaskInput, takeInput } from "./task_input.ts";
-import { openTerminal, type RawTerminal } from "./terminal.ts";
+import type { RawTerminal } from "./terminal.ts";
 
 interface AttachWish extends SubmitWish {
   tty?: boolean;
@@ -38,7 +38,7 @@ const receiptWait_ms = 500;
 /** Runs a task in the foreground. Returns the exit code of this process. */
 export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): Promise<number> {
   const desk = new TaskDesk(cli, true);
-  const terminal = wish.tty === true ? openTerminal(cli) : undefined;
+  const terminal = wish.tty === true ? (await import("./terminal.ts")).openTerminal(cli) : undefined;
   try {
     const from = { none: wish.input === false, typed: wish.tty === true || wish.interactive === true };
     const [endpoint, input] = await Promise.all([

@@ -48,24 +48,3 @@ export async function readSome(fd: number): Promise<Uint8Array | undefined> {
     }
   }
 }
-
-/** What a descriptor is, as far as it matters for input. */
-export function kindOf(fd: number): "nothing" | "terminal" | "file" | "stream" {
-  let stat: fs.Stats;
-  try {
-    stat = fs.fstatSync(fd);
-  } catch {
-    return "nothing";
-  }
-  if (stat.isFile()) return "file";
-  if (!stat.isCharacterDevice()) return "stream";
-  return stat.rdev === nullDevice() ? "nothing" : "terminal";
-}
-
-function nullDevice(): number {
-  try {
-    return fs.statSync("/dev/null").rdev;
-  } catch {
-    return -1;
-  }
-}

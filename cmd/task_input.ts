@@ -3,7 +3,8 @@
 import * as fs from "node:fs";
 import { fileError } from "../core/host/files.ts";
 import type { Stdin } from "../core/schema/task.ts";
-import { kindOf, readSome } from "./streams.ts";
+import { kindOf } from "./descriptor.ts";
+import { readSome } from "./streams.ts";
 
 export interface TaskInput {
   readonly stdin: Stdin;

@@ -1,5 +1,4 @@
 /** How gc starts itself again: as a daemon, as a worker, as a helper. */
-import { fileURLToPath } from "node:url";
 
 /**
  * The first words of a command line that runs this very program: the executable, or, from sources, Bun and `cmd/gc.ts`.
@@ -7,5 +6,5 @@ import { fileURLToPath } from "node:url";
  */
 export function selfArgv(): string[] {
   if (Bun.isStandaloneExecutable) return [process.execPath];
-  return [process.execPath, fileURLToPath(new URL("../../cmd/gc.ts", import.meta.url))];
+  return [process.execPath, Bun.fileURLToPath(new URL("../../cmd/gc.ts", import.meta.url))];
 }

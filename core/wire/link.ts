@@ -5,7 +5,7 @@
  *
  *     openLink / keepLink ──► Connection ◄── listen          (acting)
  *                              │     │
- *                      Session (pure) └─ host/websocket.ts
+ *                      Session (pure) └─ host/websocket.ts, host/dial.ts
  */
 import type { GcError } from "../errors.ts";
 import type { KeyRecord } from "../schema/envelope.ts";

@@ -3,7 +3,6 @@
  * that is not a link goes to the caller's HTTP handler.
  */
 import { chmodSync, lstatSync, rmSync, type Stats } from "node:fs";
-import { connect } from "node:net";
 import { GcError, messageOf, systemCode } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import { isLoopback } from "../host/proxy.ts";
@@ -202,7 +201,9 @@ async function removeStale(path: string): Promise<void> {
   removeIfSame(path, found);
 }
 
-function answers(path: string): Promise<boolean> {
+/** The module is loaded by listeners alone: a client has no use for it, and it costs a third of a millisecond. */
+async function answers(path: string): Promise<boolean> {
+  const { connect } = await import("node:net");
   return new Promise((resolve) => {
     const socket = connect(path);
     socket.once("connect", () => {

@@ -1,8 +1,8 @@
 /** One attempt to open a link: dial, run the session's opening, hand over the link. Retrying is `keep_link.ts`. */
 import { GcError } from "../errors.ts";
+import { type DialTarget, dial } from "../host/dial.ts";
 import type { Host } from "../host/host.ts";
 import { isLoopback } from "../host/proxy.ts";
-import { type DialTarget, dial } from "../host/websocket.ts";
 import { connectTimeout_ms } from "../limits.ts";
 import { Connection } from "./connection.ts";
 import type { Address, Link, LinkEvents, Self } from "./link.ts";
