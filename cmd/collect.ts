@@ -45,8 +45,8 @@ export async function collect(
   each: (ended: EndedTask) => void | Promise<void>,
 ): Promise<Uncollected> {
   refuseHopeless(targets);
-  await desk.connected();
   const deadline = wish.timeout_ms === undefined ? undefined : desk.cli.host.clock.monotonic() + wish.timeout_ms;
+  await desk.connected(wish.timeout_ms);
   const rows = wish.wait
     ? undefined
     : await rowsOf(
