@@ -81,6 +81,7 @@ describe("a relay", () => {
 
       // Room again: what waited in the outbox is taken.
       rmSync(join(dir, "filler"));
+      await until(async () => !(await looksFull(world)), "the relay to notice", 15_000, 100);
       await world.gc(["submit", "--flush"]);
       await refused.fetchAll();
       const verdict = judge([running, refused], new Set());
