@@ -44,8 +44,12 @@ export function searchMemory(pid: number, texts: readonly Buffer[]): { found: st
       const [, from = "", to = "", place = ""] = /^([0-9a-f]+)-([0-9a-f]+) r\S+ \S+ \S+ \S+ *(.*)$/.exec(line) ?? [];
       if (from === "" || /^\[v(var|syscall|dso)/.test(place)) continue;
       const end = Number.parseInt(to, 16);
+      // All before the first read: to look at a page that is not there makes one.
+      const places: number[] = [];
       for (let at = Number.parseInt(from, 16); at < end; at += chunkBytes) {
-        if (!hasPages(pagemap, at, Math.min(chunkBytes, end - at))) continue;
+        if (hasPages(pagemap, at, Math.min(chunkBytes, end - at))) places.push(at);
+      }
+      for (const at of places) {
         const read = readAt(memory, chunk, Math.min(chunk.byteLength, end - at), at);
         bytes += read;
         const seen = chunk.subarray(0, read);
