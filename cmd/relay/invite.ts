@@ -25,7 +25,11 @@ export function describe(parent: Command, cli: Cli): void {
     .addOption(
       new Option("--role <role>", "for a person, or for an endpoint").choices(["user", "endpoint"]).default("user"),
     )
-    .option("--ttl <duration>", "how long it is good, such as 30m, 1h or 7d (7d at most)", duration_ms, 3_600_000)
+    .addOption(
+      new Option("--ttl <duration>", "how long it is good, such as 30m, 1h or 7d (7d at most)")
+        .argParser(duration_ms)
+        .default(3_600_000, "1h"),
+    )
     .option("--uses <count>", "how many may use it", wholeNumber(1), 1)
     .option("--name <name>", "what to call the newcomer, unless it says so itself")
     .action(async (options: { role: string; ttl: number; uses: number; name?: string }) => {
