@@ -11,8 +11,8 @@ export type Request =
   | { kind: "submit"; ids: EnvelopeId[]; size: number }
   | { kind: "watch"; watch: number; watched: Watched; after: () => number }
   | { kind: "unwatch"; watch: number }
-  | { kind: "receipt"; id: EnvelopeId; to: PrincipalId; indices: number[]; ticket: number }
-  | { kind: "cancel"; id: EnvelopeId; to: PrincipalId; indices: number[]; ticket: number }
+  /** `tickets`: who is to be told when the relay has it. */
+  | { kind: "receipt" | "cancel"; id: EnvelopeId; to: PrincipalId; indices: number[]; tickets: number[] }
   | { kind: "plain"; ticket: number; message: PlainRequest };
 
 interface Open {
@@ -95,12 +95,11 @@ export class Requests {
     for (const [rid, open] of this.open) if (open.due_ms <= now_ms) this.send(rid, open, now_ms, effects);
   }
 
-  /** When `tick` next has something to do; undefined when nothing waits. */
-  nextDue(): number | undefined {
-    if (!this.up) return undefined;
-    let due: number | undefined;
-    for (const open of this.open.values()) if (due === undefined || open.due_ms < due) due = open.due_ms;
-    return due === Number.POSITIVE_INFINITY ? undefined : due;
+  /** When `tick` next has something to do; infinite when nothing waits. */
+  nextDue(): number {
+    let due = Number.POSITIVE_INFINITY;
+    if (this.up) for (const open of this.open.values()) due = Math.min(due, open.due_ms);
+    return due;
   }
 
   private send(rid: number, open: Open, now_ms: number, effects: ClientEffect[]): void {

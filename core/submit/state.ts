@@ -12,6 +12,7 @@ import type { WireError } from "../schema/session_message.ts";
 import type { EnvelopeId, PrincipalId } from "../task/id.ts";
 import type { ClientEffect, ClientEvent, ClientRecord, Entry, FreshResults, LiveAsk, NoAnswer } from "./event.ts";
 import { entryOf } from "./parcel.ts";
+import { Receipts } from "./receipts.ts";
 import { mayHeal, Requests } from "./requests.ts";
 import { allPassed, Watches } from "./watches.ts";
 
@@ -42,6 +43,7 @@ const submitBytes = 4 * 1024 * 1024;
 
 export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientEffect>, "decide"> {
   private readonly requests = new Requests();
+  private readonly receipts = new Receipts();
   private readonly watches = new Watches();
   private readonly entries = new Map<EnvelopeId, Standing>();
   private readonly asks = new Map<number, OpenAsk>();
@@ -91,27 +93,28 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
       case "unwatch":
         this.watches.open.delete(event.watch);
         this.requests.drop((request) => request.kind === "watch" && request.watch === event.watch);
+        if (this.watches.open.size === 0) this.postReceipts(undefined, event.now_ms, out);
         if (this.link === "up") this.requests.start({ kind: "unwatch", watch: event.watch }, event.now_ms, out.effects);
         return;
       case "news":
         return this.news(event, out);
       case "taken": {
-        const watch = this.watches.open.get(event.watch);
-        if (watch === undefined || event.seq <= watch.taken) return;
-        watch.taken = event.seq;
-        if (this.link === "up") {
-          out.effects.push({ kind: "send", message: { t: "taken", watch: event.watch, seq: event.seq } });
-        }
+        const { watch, seq } = event;
+        const fresh = this.watches.take(watch, seq);
+        if (fresh && this.link === "up") out.effects.push({ kind: "send", message: { t: "taken", watch, seq } });
         return;
       }
       case "flushed": {
         const { id, endpoint, indices, ticket, now_ms } = event;
-        this.requests.start({ kind: "receipt", id, to: endpoint, indices, ticket }, now_ms, out.effects);
+        const complete = this.receipts.add(id, endpoint, indices, ticket, this.known.get(id)?.count);
+        // Whoever watches has more of them soon, and whoever does not may be about to leave.
+        if (!complete && this.watches.open.size > 0) this.receipts.wait(now_ms);
+        else this.postReceipts(complete ? id : undefined, now_ms, out);
         return this.setAlarm(out);
       }
       case "cancel": {
         const { id, endpoint, indices, ticket, now_ms } = event;
-        this.requests.start({ kind: "cancel", id, to: endpoint, indices, ticket }, now_ms, out.effects);
+        this.requests.start({ kind: "cancel", id, to: endpoint, indices, tickets: [ticket] }, now_ms, out.effects);
         return this.setAlarm(out);
       }
       case "withdraw":
@@ -276,10 +279,16 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
     if (request.kind === "submit" && error === undefined) return;
     this.requests.finish(rid);
     if (request.kind === "receipt" || request.kind === "cancel") {
-      out.effects.push({ kind: "posted", ticket: request.ticket, ...(error === undefined ? {} : { error }) });
+      const told = error === undefined ? {} : { error };
+      for (const ticket of request.tickets) out.effects.push({ kind: "posted", ticket, ...told });
     } else if (request.kind === "plain" && error !== undefined) {
       out.effects.push({ kind: "answer", ticket: request.ticket, answer: error });
     }
+  }
+
+  /** Posts the receipts that wait: all, or those of one envelope. */
+  private postReceipts(only: EnvelopeId | undefined, now_ms: number, out: Out): void {
+    for (const each of this.receipts.take(only)) this.requests.start({ kind: "receipt", ...each }, now_ms, out.effects);
   }
 
   private watch(event: EventOf<"watch">, out: Out): void {
@@ -358,6 +367,7 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
   }
 
   private tick(now_ms: number, out: Out): void {
+    if (this.receipts.due_ms <= now_ms) this.postReceipts(undefined, now_ms, out);
     this.requests.tick(now_ms, out.effects);
     for (const [rid, open] of this.asks) {
       if (open.deadline_ms <= now_ms) {
@@ -374,12 +384,11 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
 
   /** Asks to be woken for the next thing that is due, unless an earlier alarm is set. */
   private setAlarm(out: Out): void {
-    let due = this.requests.nextDue();
+    let due = Math.min(this.requests.nextDue(), this.receipts.due_ms);
     for (const open of this.asks.values()) {
-      const next = this.link === "up" ? Math.min(open.due_ms, open.deadline_ms) : open.deadline_ms;
-      if (due === undefined || next < due) due = next;
+      due = Math.min(due, open.deadline_ms, this.link === "up" ? open.due_ms : Number.POSITIVE_INFINITY);
     }
-    if (due === undefined || (this.wake_ms !== undefined && this.wake_ms <= due)) return;
+    if (due === Number.POSITIVE_INFINITY || (this.wake_ms !== undefined && this.wake_ms <= due)) return;
     this.wake_ms = due;
     out.effects.push({ kind: "wake", at_ms: due });
   }

@@ -50,6 +50,14 @@ export class Watches {
     return state;
   }
 
+  /** Its reader has dealt with everything up to `seq`. Returns whether that is news. */
+  take(watch: number, seq: number): boolean {
+    const state = this.open.get(watch);
+    if (state === undefined || seq <= state.taken) return false;
+    state.taken = seq;
+    return true;
+  }
+
   /** The relay counts anew (its store was lost or restored): ask for everything, what was seen stays seen. */
   restart(): void {
     for (const state of this.open.values()) if (state.taken !== allPassed) state.taken = state.passed = 0;

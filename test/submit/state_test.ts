@@ -227,6 +227,33 @@ describe("SubmitState", () => {
     expect(ofKind(decide(up()).effects, "receipt")).toEqual([]);
   });
 
+  test("gathers receipts of one envelope while more of its results are watched for", () => {
+    const { decide } = start();
+    const post = (indices: number[], ticket: number): ClientEffect[] => {
+      const { effects } = decide({ kind: "flushed", id: idNumber(1), endpoint, indices, ticket, now_ms: 0 });
+      return ofKind(effects, "receipt");
+    };
+    decide(up());
+    decide({ kind: "know", id: idNumber(1), endpoint, count: 4 });
+    decide(watch);
+    expect([...post([0], 1), ...post([2], 2)]).toEqual([]);
+    const [late] = ofKind(decide({ kind: "tick", now_ms: 1000 }).effects, "receipt");
+    expect(late?.indices).toEqual([0, 2]);
+    const told = ofKind(decide({ kind: "ok", re: late?.rid ?? -1 }).effects, "posted");
+    expect(told.map(({ ticket }) => ticket)).toEqual([1, 2]);
+    expect(post([1], 3)).toEqual([]);
+    expect(post([3], 4)).toMatchObject([{ indices: [1, 3] }]);
+  });
+
+  test("posts receipts that wait when the last watch ends", () => {
+    const { decide } = start();
+    decide(up());
+    decide(watch);
+    decide({ kind: "flushed", id: idNumber(1), endpoint, indices: [0], ticket: 1, now_ms: 0 });
+    const { effects } = decide({ kind: "unwatch", watch: 1, now_ms: 0 });
+    expect(ofKind(effects, "receipt")).toMatchObject([{ indices: [0] }]);
+  });
+
   test("takes an entry back only if no link has carried it", () => {
     const { decide } = start();
     decide(submit(1));
