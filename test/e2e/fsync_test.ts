@@ -1,4 +1,4 @@
-/** Every acknowledgement comes after the fsync that makes it true; a relay that does not wait for its disk is caught. */
+/** Every acknowledgement comes after the fsync that makes it true; who does not wait for the disk is caught. */
 import { afterAll, describe, expect, test } from "bun:test";
 import { join } from "node:path";
 import { Batch } from "./load.ts";

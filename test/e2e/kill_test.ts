@@ -1,5 +1,8 @@
 // time limit: 280 s
-/** Real processes under kill -9: every task comes to exactly one end (DESIGN §4, reliability-security.md §4.4). */
+/**
+ * Real processes under kill -9: every task comes to exactly one end (DESIGN §4, reliability-security.md §4.4).
+ * KILL_SEED=N repeats the kills of a run, as far as processes repeat themselves; KILL_PLANTED=noAdopt runs with a bug.
+ */
 import { afterAll, afterEach, describe, expect, test } from "bun:test";
 import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -36,7 +39,7 @@ function crashPoints(): string[] {
 }
 
 describe("kill -9", () => {
-  test("at random phases and at every crash point, anywhere: 0 lost, 0 duplicated, reruns only where a worker died", async () => {
+  test("at random phases and at all crash points: 0 lost, 0 duplicated, reruns only where a worker died", async () => {
     const seed = Number(process.env.KILL_SEED ?? Date.now() % 1_000_000);
     const roll = dice(seed);
     const begun_ms = performance.now();
@@ -46,6 +49,7 @@ describe("kill -9", () => {
     const points = crashPoints();
     const reaper = new Reaper(world, roll);
     world.env.GC_CRASH_MARKS = marks;
+    world.env.GC_PLANTED = process.env.KILL_PLANTED ?? "";
     world.env.GC_CRASH_POINT = points.map((name) => `${name}:${passage(name, roll)}`).join(",");
     const keeper = new Keeper(world, "ep");
 
