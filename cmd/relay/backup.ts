@@ -1,11 +1,9 @@
 /** `gc relay backup`: copies what the relay keeps into one file, while it runs or not. */
-import { Database } from "bun:sqlite";
 import * as fs from "node:fs";
-import { join, resolve } from "node:path";
+import { resolve } from "node:path";
 import type { Command } from "commander";
 import { GcError } from "../../core/errors.ts";
-import { readIfThere } from "../../core/host/files.ts";
-import { backupDatabase, bodiesDir } from "../../core/relay/backup.ts";
+import { copyStore } from "../../core/relay/backup.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { askRelay, orderRelay } from "../relay_admin.ts";
@@ -44,12 +42,9 @@ async function backup(cli: Cli, file: string): Promise<void> {
     await orderRelay(cli, "POST", "backup", { file });
     return;
   }
-  const db = new Database(relay.db, { readwrite: true, create: false, strict: true });
   try {
-    db.run("PRAGMA busy_timeout = 5000");
-    backupDatabase(db, (seq) => readIfThere(join(bodiesDir(relay), String(seq))), file);
+    copyStore(relay, file);
   } finally {
-    db.close();
     if (lent !== undefined) await askRelay(cli, "POST", "share", { shared: false });
   }
 }

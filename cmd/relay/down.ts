@@ -3,7 +3,7 @@
 import type { Command } from "commander";
 import { GcError } from "../../core/errors.ts";
 import { leaseIsLive, readLease } from "../../core/host/lease.ts";
-import { answers } from "../../core/relay/local.ts";
+import { answers } from "../../core/host/unix_socket.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { askRelay } from "../relay_admin.ts";

@@ -12,8 +12,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("restore")
     .description(
-      "Make a backup the store of the relay of this home folder, which must not run. What the relay had is moved aside. " +
-        "Endpoints and clients notice when they connect again, and hand in once more what they still hold.",
+      "Make a backup the store of the relay of this home folder, which must not run. What the relay had is moved " +
+        "aside. Endpoints and clients notice when they connect again, and hand in once more what they still hold.",
     )
     .argument("<file>", "a file that gc relay backup wrote")
     .action((said: string) => {

@@ -27,8 +27,8 @@ export function describe(parent: Command, cli: Cli): void {
     .command("up")
     .description(
       "Run the relay of this home folder: where tasks and results wait until the other side takes them. It always " +
-        "answers on a Unix socket that only you can reach; others reach it once you say where to listen. What you say " +
-        "is kept for the next start.",
+        "answers on a Unix socket that only you can reach; others reach it once you say where to listen. What you " +
+        "say is kept for the next start.",
     )
     .option("--listen <host:port>", "also accept connections over TCP, with TLS and a certificate of its own")
     .option("--no-listen", "no longer accept connections over TCP")

@@ -11,8 +11,8 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("users")
     .description(
-      "List the people and endpoints that are enrolled, or remove one: its connections end at once and it cannot come " +
-        "back, not even with a new invite.",
+      "List the people and endpoints that are enrolled, or remove one: its connections end at once and it cannot " +
+        "come back, not even with a new invite.",
     )
     .argument("[action]", "list or remove", "list")
     .argument("[who]", "the id of whom to remove, the beginning of it, or the name")

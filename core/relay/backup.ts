@@ -8,7 +8,7 @@ import * as fs from "node:fs";
 import { join } from "node:path";
 import type { RelayPaths } from "../config/home.ts";
 import { GcError, messageOf } from "../errors.ts";
-import { makePrivateDir, removeIfThere, syncDir } from "../host/files.ts";
+import { makePrivateDir, readIfThere, removeIfThere, syncDir } from "../host/files.ts";
 import { quickCheck, schemaVersion, versionOf } from "./sqlite_schema.ts";
 
 /** More numbers than a relay can have given since the copy was taken. */
@@ -64,6 +64,17 @@ export function backupDatabase(db: Database, bodyOf: (seq: number) => Uint8Array
     });
   } finally {
     process.umask(umask);
+  }
+}
+
+/** Writes a copy of a store that another process lends (`share`), or that nobody has open. */
+export function copyStore(paths: RelayPaths, file: string): void {
+  const db = new Database(paths.db, { readwrite: true, create: false, strict: true });
+  try {
+    db.run("PRAGMA busy_timeout = 5000");
+    backupDatabase(db, (seq) => readIfThere(join(bodiesDir(paths), String(seq))), file);
+  } finally {
+    db.close();
   }
 }
 

@@ -2,7 +2,6 @@
  * The relay of this machine, started by whoever needs it first: `gc __relay` as a process of its own, on a Unix socket
  * of mode 0600. When many start it at once, the lease lets one live and the others end; all wait for the same socket.
  */
-import { connect } from "node:net";
 import type { Home } from "../config/home.ts";
 import { GcError } from "../errors.ts";
 import { makePrivateDir, readTextIfThere } from "../host/files.ts";
@@ -10,6 +9,7 @@ import type { Host } from "../host/host.ts";
 import { leaseIsLive, readLease } from "../host/lease.ts";
 import { identify, spawnDetached } from "../host/processes.ts";
 import { selfArgv } from "../host/self.ts";
+import { answers } from "../host/unix_socket.ts";
 import type { Address } from "../wire/link.ts";
 
 /** A start takes 0.1 s; a large store is read through first (`quick_check`), which takes as long as it takes. */
@@ -48,18 +48,6 @@ export function startRelayProcess(home: Home, host: Host): number {
   for (const [name, value] of Object.entries(host.env))
     if (value !== undefined && name !== "GC_HOME") env[name] = value;
   return spawnDetached([...selfArgv(), "__relay"], { log_path: home.relay.log, env, cwd: home.relay.dir });
-}
-
-/** Whether something accepts connections on this socket. */
-export function answers(path: string): Promise<boolean> {
-  return new Promise((resolve) => {
-    const socket = connect(path);
-    socket.once("connect", () => {
-      socket.destroy();
-      resolve(true);
-    });
-    socket.once("error", () => resolve(false));
-  });
 }
 
 function isHeld(home: Home, host: Host): boolean {

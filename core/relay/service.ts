@@ -5,7 +5,7 @@
  */
 import { type GcError, messageOf } from "../errors.ts";
 import type { Host } from "../host/host.ts";
-import { runInTurns, type Turns } from "../host/turn.ts";
+import { runInTurns, soon, type Turns } from "../host/turn.ts";
 import type { Link, LinkEvents } from "../wire/link.ts";
 import { type Ballast, freeBytes, saysFull } from "./disk.ts";
 import type { Moment, RelayEffect, RelayEvent } from "./event.ts";
@@ -111,14 +111,7 @@ export class Service implements LinkEvents {
         this.arm();
       },
     };
-    return [
-      state,
-      runInTurns(
-        part,
-        (turn) => void setImmediate(turn),
-        (error) => this.failed(error),
-      ),
-    ];
+    return [state, runInTurns(part, soon, (error) => this.failed(error))];
   }
 
   /** A turn failed. */

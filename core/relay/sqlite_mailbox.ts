@@ -186,8 +186,8 @@ export class SqliteMailbox extends SqliteReader implements Mailbox {
 
   private putTask({ task, body }: ChangeOf<"put_task">): void {
     const in_file = this.keepFile(task.seq, body);
-    const sql = `INSERT INTO tasks (seq, id, sender, endpoint, grp, group_id, count, rank, created_ms, expires_ms, digest,
-      size, state, due_ms, in_file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
+    const sql = `INSERT INTO tasks (seq, id, sender, endpoint, grp, group_id, count, rank, created_ms, expires_ms,
+      digest, size, state, due_ms, in_file, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`;
     this.run(sql, [
       task.seq,
       idBytes(task.id),

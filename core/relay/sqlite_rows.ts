@@ -19,8 +19,8 @@ export function idRange(prefix: string): [Buffer, Buffer] {
 }
 
 /** Columns of a task. Of this table alone: a join would cost ten times the look-up (measured: 7 µs against 0.6 µs). */
-export const taskColumns = `SELECT seq, id, sender, endpoint, grp, group_id, count, rank, created_ms, expires_ms, digest,
-  state, done, received, done_set, received_set, classes, late, due_ms FROM tasks`;
+export const taskColumns = `SELECT seq, id, sender, endpoint, grp, group_id, count, rank, created_ms, expires_ms,
+  digest, state, done, received, done_set, received_set, classes, late, due_ms FROM tasks`;
 
 export interface SqlTask {
   seq: number;

@@ -1,4 +1,6 @@
-/** Files that the build puts into the executable as text (`with { type: "text" }`). */
+/**
+ * Files that the build puts into the executable as text (`with { type: "text" }`). Says their type, no more.
+ */
 declare module "*/install.sh" {
   const text: string;
   // biome-ignore lint/style/noDefaultExport: that is how the bundler hands out a text

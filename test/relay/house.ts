@@ -1,9 +1,12 @@
 /** A relay that really runs, in this process, in a folder of its own; and people who connect to it over sockets. */
+import { afterEach } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { inviteToken, parseInvite } from "../../core/access/invite.ts";
 import { type Identity, makeIdentity, openIdentity } from "../../core/access/principal.ts";
 import { type Home, openHome } from "../../core/config/home.ts";
+import { GcError } from "../../core/errors.ts";
 import { realClock } from "../../core/host/clock.ts";
 import type { Host } from "../../core/host/host.ts";
 import { realRandom } from "../../core/host/random.ts";
@@ -140,4 +143,38 @@ export class Caller extends Person {
 
 export function somebody(kind: "user" | "endpoint"): Identity {
   return openIdentity(makeIdentity(kind, realRandom()));
+}
+
+/** Where a house listens that is to be reached over TCP. */
+export const onTcp = { listen: "127.0.0.1:0" };
+
+/** Opens houses for the tests of one file, each closed when its test is over. */
+export function housesOfTests(): typeof openHouse {
+  let houses: House[] = [];
+  afterEach(async () => {
+    for (const each of houses) await each.close();
+    houses = [];
+  });
+  return async (...options) => {
+    const made = await openHouse(...options);
+    houses.push(made);
+    return made;
+  };
+}
+
+/** What an attempt is refused with. */
+export async function refusal(attempt: Promise<unknown>): Promise<GcError> {
+  try {
+    await attempt;
+  } catch (error) {
+    if (error instanceof GcError) return error;
+    throw error;
+  }
+  throw new Error("It was not refused");
+}
+
+/** What a newcomer sends who was given an invite. */
+export async function invite(h: House, ask: object = { role: "user" }): Promise<string> {
+  const made = await h.admin<{ invite: string }>("POST", "invite", ask);
+  return inviteToken(parseInvite(made.invite));
 }

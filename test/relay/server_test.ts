@@ -1,46 +1,16 @@
-import { Database } from "bun:sqlite";
-import { afterEach, describe, expect, test } from "bun:test";
+import type { Database } from "bun:sqlite";
+import { describe, expect, test } from "bun:test";
 import * as fs from "node:fs";
 import { join } from "node:path";
-import { authBytes } from "../../core/access/challenge.ts";
-import { inviteToken, parseInvite } from "../../core/access/invite.ts";
 import type { Identity } from "../../core/access/principal.ts";
-import { GcError } from "../../core/errors.ts";
 import type { PrincipalShown, RelayStatus } from "../../core/relay/admin.ts";
-import { backupDatabase, restoreDatabase } from "../../core/relay/backup.ts";
 import { startRelay } from "../../core/relay/server.ts";
-import type { Envelopes, Mail, News, Stored, Submitted } from "../../core/schema/relay_message.ts";
+import type { Mail, News, Stored, Submitted } from "../../core/schema/relay_message.ts";
 import type { WireError } from "../../core/schema/session_message.ts";
-import { Caller, type House, openHouse, somebody } from "./house.ts";
+import { Caller, type House, housesOfTests, invite, onTcp, refusal, somebody } from "./house.ts";
 import { ack, give, makeTasks, receiptOf, resultOf } from "./town.ts";
 
-let houses: House[] = [];
-async function house(...options: Parameters<typeof openHouse>): Promise<House> {
-  const made = await openHouse(...options);
-  houses.push(made);
-  return made;
-}
-afterEach(async () => {
-  for (const each of houses) await each.close();
-  houses = [];
-});
-
-const onTcp = { listen: "127.0.0.1:0" };
-
-async function refusal(attempt: Promise<unknown>): Promise<GcError> {
-  try {
-    await attempt;
-  } catch (error) {
-    if (error instanceof GcError) return error;
-    throw error;
-  }
-  throw new Error("It was not refused");
-}
-
-async function invite(h: House, ask: object = { role: "user" }): Promise<string> {
-  const made = await h.admin<{ invite: string }>("POST", "invite", ask);
-  return inviteToken(parseInvite(made.invite));
-}
+const house = housesOfTests();
 
 describe("who may connect", () => {
   test("over the Unix socket everybody is enrolled without a question", async () => {
@@ -102,7 +72,7 @@ describe("who may connect", () => {
     expect((await refusal(last)).code).toBe("invite.used");
   });
 
-  test("whoever is removed loses the connection and stays out, even with a new invite and over the Unix socket", async () => {
+  test("whoever is removed loses the connection and stays out, with a new invite or by the Unix socket", async () => {
     const h = await house(onTcp);
     const ada = somebody("user");
     const caller = await Caller.connect(h, ada, { address: await h.remote(), invite: await invite(h) });
@@ -258,134 +228,6 @@ describe("one relay for one folder", () => {
       );
     expect((await refusal(start(busy))).code).toBe("listen.in_use");
     other.relay = await start({});
-  });
-});
-
-describe("backup and restore", () => {
-  test("a copy taken while it runs holds everything; what is restored has a new epoch and goes on counting", async () => {
-    const h = await house();
-    const ada = somebody("user");
-    let user = await Caller.connect(h, ada);
-    const endpoint = await Caller.connect(h, somebody("endpoint"));
-    const small = await makeTasks(user, endpoint);
-    const large = await makeTasks(user, endpoint, { argv: ["y".repeat(100_000)] });
-    user.say({ t: "submit", bytes: [small.bytes, large.bytes] });
-    await user.next<Submitted>("submitted");
-    const file = join(h.home.root, "copy.gcb");
-    // As `gc relay backup` does it: the relay lends the store, another connection copies.
-    expect(await h.admin<object>("POST", "share", { shared: true })).toEqual({ shared: true });
-    const reader = new Database(h.home.relay.db, { readwrite: true, create: false });
-    const bodies = join(h.home.relay.dir, "bodies");
-    backupDatabase(reader, (seq) => fs.readFileSync(join(bodies, String(seq))), file);
-    reader.close();
-    expect(await h.admin<object>("POST", "share", { shared: false })).toEqual({ shared: true });
-    const after = await makeTasks(user, endpoint);
-    user.say({ t: "submit", bytes: [after.bytes] });
-    await user.next<Submitted>("submitted");
-    user.say({ t: "list", limit: 10 });
-    const before = (await user.next<Envelopes>("envelopes")).rows;
-
-    const epoch = h.relay.epoch;
-    await h.relay.stop();
-    const former = restoreDatabase(h.home.relay, file, "epoch-2", Date.now());
-    expect(former !== undefined && fs.existsSync(join(former, "relay.db"))).toBe(true);
-    h.relay = await startRelay({ paths: h.home.relay, socket: h.home.socket("relay"), config: { v: 1 } }, h.host);
-    expect(h.relay.epoch).toBe("epoch-2");
-    expect(h.relay.epoch).not.toBe(epoch);
-    user = await Caller.connect(h, ada);
-    expect(user.link.epoch).toBe("epoch-2");
-    user.say({ t: "list", limit: 10 });
-    const rows = (await user.next<Envelopes>("envelopes")).rows;
-    expect(rows.map((row) => row.id)).toEqual(before.slice(1).map((row) => row.id));
-    user.say({ t: "submit", bytes: [after.bytes] });
-    await user.next<Submitted>("submitted");
-    user.say({ t: "list", limit: 1 });
-    const [newest] = (await user.next<Envelopes>("envelopes")).rows;
-    expect(newest?.seq).toBeGreaterThan(before[0]?.seq ?? 0);
-    const back = await Caller.connect(h, endpoint.identity);
-    give(back);
-    const mails = [await back.next<Mail>("mail")];
-    while (mails.flatMap((mail) => mail.bytes).length < 3) mails.push(await back.next<Mail>("mail"));
-    const bytes = mails.flatMap((mail) => mail.bytes);
-    expect(Buffer.compare(bytes[1] ?? Buffer.alloc(0), large.bytes)).toBe(0);
-  });
-
-  test("a backup replaces no file, and what is no backup is not restored", async () => {
-    const h = await house();
-    const file = join(h.home.root, "there");
-    fs.writeFileSync(file, "precious");
-    await expect(h.admin("POST", "backup", { file })).rejects.toThrow("replaces nothing");
-    await h.relay.stop();
-    const restore = (path: string) => () => restoreDatabase(h.home.relay, path, "e", 0);
-    expect(restore(file)).toThrow("not a whole backup");
-    expect(restore(join(h.home.root, "nowhere"))).toThrow("There is no backup");
-    expect(fs.existsSync(h.home.relay.db)).toBe(true);
-    await h.again();
-  });
-});
-
-describe("HTTP", () => {
-  const over = (h: House, path: string, init: RequestInit = {}) =>
-    fetch(`https://127.0.0.1:${h.relay.port}${path}`, { ...init, tls: { rejectUnauthorized: false } });
-
-  test("health, certificate and installation are for everybody, orders only for the Unix socket", async () => {
-    const h = await house(onTcp);
-    expect(await (await over(h, "/healthz")).json()).toMatchObject({ ok: true, id: h.relay.id, epoch: h.relay.epoch });
-    expect(await (await over(h, "/cert.pem")).text()).toStartWith("-----BEGIN CERTIFICATE-----");
-    const script = await (await over(h, "/install.sh")).text();
-    expect(script).toStartWith("#!/bin/sh");
-    expect(script).toContain(`base_url_default="https://127.0.0.1:${h.relay.port}/gc"`);
-    for (const path of ["/admin/status", "/admin/stop", "/nowhere", "/gc/SHA256SUMS", "/v1/secret"]) {
-      const method = path === "/admin/stop" ? "POST" : "GET";
-      expect([path, (await over(h, path, { method })).status]).toEqual([path, path === "/v1/secret" ? 401 : 404]);
-    }
-    expect((await over(h, "/healthz", { method: "DELETE" })).status).toBe(405);
-    const bad = await over(h, "/install.sh", { headers: { host: 'x";rm -rf /;"' } });
-    expect(bad.status).toBe(400);
-  });
-
-  test("the API answers whoever proves an enrolled key, with what is theirs alone", async () => {
-    const h = await house(onTcp);
-    const [ada, bob] = [somebody("user"), somebody("user")];
-    const user = await Caller.connect(h, ada, { address: await h.remote(), invite: await invite(h) });
-    await Caller.connect(h, bob, { address: await h.remote(), invite: await invite(h) });
-    const endpoint = await Caller.connect(h, somebody("endpoint"), { name: "polaris" });
-    const task = await makeTasks(user, endpoint, { count: 4 });
-    user.say({ t: "submit", bytes: [task.bytes] });
-    await user.next<Submitted>("submitted");
-
-    const login = async (who: Identity) => {
-      const { nonce, id } = (await (await over(h, "/v1/challenge")).json()) as { nonce: string; id: string };
-      const claim = { relay_id: id, nonce, role: "user", id: who.id, proto: 1 };
-      const proof = Buffer.from(who.sign(authBytes(claim))).toString("base64url");
-      const auth = { t: "auth", proto: 1, role: "user", id: who.id, record: who.record, proof, instance: "http" };
-      const body = JSON.stringify({ ...auth, software: "test", nonce });
-      const send = () => over(h, "/v1/session", { method: "POST", body });
-      return { first: await send(), second: await send() };
-    };
-    const { first, second } = await login(ada);
-    expect(first.status).toBe(200);
-    expect(second.status).toBe(403);
-    const { token } = (await first.json()) as { token: string };
-    const ask = async (path: string, with_token = token) => {
-      const response = await over(h, path, { headers: { authorization: `Bearer ${with_token}` } });
-      return {
-        status: response.status,
-        body: (await response.json()) as never as { rows: { id: string; count: number }[] },
-      };
-    };
-    expect((await ask("/v1/endpoints?prefix=pol")).body.rows).toHaveLength(1);
-    expect((await ask("/v1/envelopes?unfinished=true")).body.rows).toMatchObject([{ id: task.header.id, count: 4 }]);
-    expect((await ask(`/v1/envelopes/${task.header.id}`)).status).toBe(200);
-    expect((await ask("/v1/envelopes/nonsense")).status).toBe(400);
-    expect((await ask("/v1/envelopes", "wrong")).status).toBe(401);
-    const stranger = await login(somebody("user"));
-    expect(stranger.first.status).toBe(403);
-    const { token: bobs } = (await (await login(bob)).first.json()) as { token: string };
-    expect((await ask("/v1/envelopes", bobs)).body.rows).toEqual([]);
-    expect((await ask(`/v1/envelopes/${task.header.id}`, bobs)).status).toBe(404);
-    await h.admin("POST", "users/remove", { id: bob.id });
-    expect((await ask("/v1/envelopes", bobs)).status).toBe(401);
   });
 });
 

@@ -2,6 +2,7 @@
  * A relay in a test: the production RelayState over a real mailbox, a clock that the test moves, and memory links to
  * users and endpoints that the test plays by hand.
  */
+import { afterEach } from "bun:test";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -322,4 +323,36 @@ export function ack(endpoint: Person, mail: Mail): void {
 /** Kinds of the envelopes in a piece of news or mail. */
 export function kindsOf(message: Mail | News): string[] {
   return (message.bytes ?? []).map((bytes) => readEnvelope(bytes).header.kind);
+}
+
+export const hour_ms = 3_600_000;
+export const day_ms = 24 * hour_ms;
+
+/** Opens towns for the tests of one file, each closed when its test is over. */
+export function townsOfTests() {
+  let towns: Town[] = [];
+  afterEach(() => {
+    for (const each of towns) each.close();
+    towns = [];
+  });
+  const town: typeof openTown = (options) => {
+    const made = openTown(options);
+    towns.push(made);
+    return made;
+  };
+  /** A town with a user, and an endpoint that has this much room. */
+  const pair = (options: Parameters<typeof openTown>[0] = {}, room = 100_000) => {
+    const t = town(options);
+    const user = t.join("user");
+    const endpoint = t.join("endpoint");
+    give(endpoint, room);
+    t.settle();
+    return { t, user, endpoint };
+  };
+  return { town, pair };
+}
+
+/** Ids of the envelopes in a message. */
+export function idsIn(message: { bytes?: Uint8Array[] } | undefined): string[] {
+  return (message?.bytes ?? []).map((bytes) => readEnvelope(bytes).header.id);
 }
