@@ -150,7 +150,11 @@ class Acting {
     const push = (event: EndpointEvent): void => this.push(event);
     this.blocks = this.blockDesk(door, push);
     this.hall = new Hall(this.hallSettings(door), host, push);
-    this.relay = new RelayDesk(courier, host, push, (lines) => tail(paths.log, lines), options.own.owner.id);
+    const fenced = (): void => {
+      host.log.error("endpoint.fenced", { hint: "another process acts as this endpoint; was its folder copied?" });
+      exit(75);
+    };
+    this.relay = new RelayDesk(courier, host, push, (lines) => tail(paths.log, lines), options.own.owner.id, fenced);
     this.turns = runInTurns<EndpointEvent, JournalRecord, EndpointEffect>(
       {
         decide: (event, out) => state.decide(event, out),

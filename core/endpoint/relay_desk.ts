@@ -32,6 +32,7 @@ export class RelayDesk {
   private readonly push: (event: EndpointEvent) => void;
   private readonly log: (lines: number) => string;
   private readonly owner: string;
+  private readonly fenced: () => void;
   private link: Link | undefined;
   private introduction: Introduction | undefined;
   private seqs: number[] = [];
@@ -49,12 +50,14 @@ export class RelayDesk {
     push: (event: EndpointEvent) => void,
     log: (lines: number) => string,
     owner: string,
+    fenced: () => void,
   ) {
     this.courier = courier;
     this.host = host;
     this.push = push;
     this.log = log;
     this.owner = owner;
+    this.fenced = fenced;
   }
 
   introduce(introduction: Introduction): void {
@@ -260,6 +263,8 @@ export class RelayDesk {
   /** The relay could not do something: results are offered again later; nothing else needs a reaction. */
   private refused(error: { re?: number; code: string; message: string; retry_after_ms?: number }): void {
     this.host.log.warn("relay.error", { code: error.code, message: error.message });
+    // Somebody else acts with our key, and came later: two that answer for the same tasks would only hurt each other.
+    if (error.code === "endpoint.fenced") return this.fenced();
     const asked = error.re === undefined ? undefined : this.asked.get(error.re);
     if (error.re !== undefined) this.asked.delete(error.re);
     if (!Array.isArray(asked)) return;

@@ -124,6 +124,9 @@ export class SimEndpoint {
       (event) => this.turns.push(event),
       () => "",
       owner,
+      () => {
+        throw new Violation("an endpoint was fenced out although there is no other");
+      },
     );
     this.desk.introduce({ name: this.name, allow: [owner], public: false, status: {} });
     this.openDoor(life, boot);
