@@ -1,3 +1,4 @@
+// time limit: 480 s
 /**
  * The whole of gc in one seeded world: production decisions of client, relay, endpoint and worker under faults. Every
  * promise is checked by an oracle that sees what really happened. `GC_SIM_SEEDS` and `GC_SIM_FIRST` choose the seeds.
