@@ -4,6 +4,7 @@
  * executable and reads what a person or a shell could read. `running.ts` holds the started commands.
  */
 import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type Ended, Running, type RunWith, TerminalRun } from "./running.ts";
 
@@ -18,8 +19,7 @@ const hangs_ms = 30_000;
 const goneWithin_ms = 4_000;
 
 export class Throwaway {
-  /** Short, because paths of sockets are, and not below TMPDIR, which may be deep. */
-  readonly dir = mkdtempSync("/tmp/gce-");
+  readonly dir = mkdtempSync(join(tmpdir(), "gce-"));
   readonly home = join(this.dir, "home");
   readonly cwd = join(this.dir, "cwd");
 
