@@ -3,7 +3,8 @@
  */
 import type { Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import { type Needs, needsOf } from "./slots.ts";
+import type { Seat } from "./seats.ts";
+import type { Needs } from "./slots.ts";
 
 /** Names an attempt within a worker. First attempts, which are nearly all, are named by the task id alone. */
 export type AttemptKey = string;
@@ -15,8 +16,10 @@ export function keyOf(tid: string, attempt: number): AttemptKey {
 
 /** Why gc ends a task that has not ended by itself. The first cause stays. */
 export interface Ending {
-  cause: "cancel" | "interrupt" | "walltime";
+  cause: "cancel" | "interrupt" | "walltime" | "memory";
   signal: "SIGINT" | "SIGTERM" | "SIGKILL";
+  /** For `memory`: what it used when it was ended, in MiB. */
+  used_mib?: number;
 }
 
 /** How the main process of a task ended: a code, or the name of a signal. */
@@ -35,6 +38,8 @@ export interface HeldAttempt {
   readonly attempt: number;
   readonly spec: TaskSpec;
   readonly needs: Needs;
+  /** What it has to itself while it runs, where slots are not all alike. */
+  seat: Seat | undefined;
   phase: "queued" | "running" | "clearing" | "over";
   started_ms: number;
   ending: Ending | undefined;
@@ -52,13 +57,20 @@ export interface HeldAttempt {
 }
 
 /** An attempt that has just come. `arrived_ms`: wall clock. */
-export function newAttempt(tid: string, attempt: number, spec: TaskSpec, arrived_ms: number): HeldAttempt {
+export function newAttempt(
+  tid: string,
+  attempt: number,
+  spec: TaskSpec,
+  needs: Needs,
+  arrived_ms: number,
+): HeldAttempt {
   return {
     key: keyOf(tid, attempt),
     tid,
     attempt,
     spec,
-    needs: needsOf(spec.resources),
+    needs,
+    seat: undefined,
     phase: "queued",
     started_ms: arrived_ms,
     ending: undefined,

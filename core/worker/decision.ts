@@ -1,9 +1,21 @@
 /** What a worker hears, keeps and does: the events, records and effects of `state.ts`. */
 import type { Outcome, Output } from "../schema/result.ts";
-import type { TaskSpec } from "../schema/task.ts";
+import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { AttemptKey, Exit, FinishedAttempt } from "./attempt.ts";
 import type { ChunkOrder } from "./followers.ts";
+import type { Seat } from "./seats.ts";
+import type { Sharing } from "./slots.ts";
+
+/** What a worker knows about itself from the start. */
+export interface WorkerFacts {
+  host: string;
+  pid: number;
+  slots: number;
+  prefetch: number;
+  resources: Resources;
+  sharing?: Sharing;
+}
 
 /** Both clocks at the time of an event, in milliseconds. */
 export interface Now {
@@ -39,6 +51,8 @@ export type WorkerEvent =
   | { t: "ended"; key: AttemptKey; exit: Exit; harvest: Harvest; now: Now }
   | { t: "grown"; key: AttemptKey; stdout: number; stderr: number }
   | { t: "input_taken"; key: AttemptKey; offset: number; closed: boolean }
+  /** It uses more memory than it asked for. */
+  | { t: "over_memory"; key: AttemptKey; used_mib: number; now: Now }
   /** The time that a `wake` named has come. */
   | { t: "tick"; now: Now }
   /** The time that a `gather` named has come. */
@@ -64,7 +78,7 @@ export type WorkerEffect =
    */
   | { t: "report"; started: { tid: string; attempt: number }[]; finished: FinishedAttempt[]; hurry: boolean }
   /** Make the process; answers by `started`, `not_started` or `start_held`. */
-  | { t: "start"; key: AttemptKey; tid: string; attempt: number; spec: TaskSpec }
+  | { t: "start"; key: AttemptKey; tid: string; attempt: number; spec: TaskSpec; seat: Seat | undefined }
   /** `group`: the process group of the task. `tree`: whatever can be found of it. Nothing happens if it is gone. */
   | { t: "signal"; key: AttemptKey; signal: NodeJS.Signals; scope: "group" | "tree" }
   /** Do not wait for what is left of it: answer by `ended` now. */

@@ -6,37 +6,41 @@
 import { constants } from "node:os";
 import { messageOf, systemCode } from "../errors.ts";
 import type { Outcome, Output, Result } from "../schema/result.ts";
+import type { TaskSpec } from "../schema/task.ts";
 import type { Ending, Exit, HeldAttempt } from "./attempt.ts";
 import type { Harvest } from "./decision.ts";
 
-/** What is needed to tell how a task ended. */
-export interface HowItEnded {
-  exit: Exit;
-  ending: Ending | undefined;
-  walltime_s: number | undefined;
-  /** The kernel killed something for want of memory while the task ran. */
-  out_of_memory: boolean;
+/** The outcome of a task that ran, and of which nothing is left. */
+export function outcomeOf(held: HeldAttempt, exit: Exit, harvest: Harvest): Outcome {
+  const { ending, spec } = held;
+  const outcome =
+    ending === undefined ? endedByItself(held.exit ?? exit, harvest.out_of_memory === true) : endedByUs(ending, spec);
+  const { trouble } = harvest;
+  if (trouble === undefined) return outcome;
+  return { ...outcome, reason: outcome.reason === undefined ? trouble : `${outcome.reason}; ${trouble}` };
 }
 
-/** The outcome of a task that ran. */
-export function outcomeOf(how: HowItEnded): Outcome {
-  const { exit, ending } = how;
-  if (ending !== undefined) return endedByUs(ending, how.walltime_s);
-  if (exit.signal !== null) return endedBySignal(exit.signal, how.out_of_memory);
+function endedByItself(exit: Exit, out_of_memory: boolean): Outcome {
+  if (exit.signal !== null) return endedBySignal(exit.signal, out_of_memory);
   const code = exit.code ?? 125;
   return { class: code === 0 ? "ok" : "fail", cause: "exit", exit_code: code };
 }
 
 /** The outcome of a task that gc ended, or that never started because gc was told so. */
-export function endedByUs(ending: Ending, walltime_s?: number): Outcome {
+export function endedByUs(ending: Ending, asked: Pick<TaskSpec, "walltime_s" | "resources"> = {}): Outcome {
   switch (ending.cause) {
     case "walltime":
       return {
         class: "fail",
         cause: "walltime",
         exit_code: 124,
-        reason: `It ran longer than its walltime of ${walltime_s ?? 0} s and was ended`,
+        reason: `It ran longer than its walltime of ${asked.walltime_s ?? 0} s and was ended`,
       };
+    case "memory": {
+      const used = `It used ${ending.used_mib ?? 0} MiB of memory, more than the ${asked.resources?.memory_mib ?? 0} MiB`;
+      const reason = `${used} that it asked for, and was ended; ask for more (memory_mib)`;
+      return { class: "fail", cause: "memory", exit_code: 137, signal: "SIGKILL", reason };
+    }
     case "cancel":
       return { class: "cancelled", cause: "cancel", exit_code: 128 + signalNumber(ending.signal), reason: "Cancelled" };
     case "interrupt":

@@ -1,8 +1,9 @@
 /**
  * What the tasks of one worker share: slots, cores, memory, GPUs. The endpoint decides which task comes here; this
- * only keeps two tasks from getting the same thing.
+ * only keeps two tasks from getting the same thing. Which of them a task gets matters only where there are seats.
  */
 import type { Resources } from "../schema/task.ts";
+import { type Seat, type SeatPlan, Seats } from "./seats.ts";
 
 /** What one task takes. */
 export interface Needs {
@@ -14,19 +15,22 @@ export interface Needs {
 /** Nearly all tasks need this, and share it. */
 const ordinary: Needs = Object.freeze({ cores: 1, memory_mib: 0, gpus: 0 });
 
-/** What a task takes that asks for `resources`. */
-export function needsOf(resources: Resources | undefined): Needs {
-  if (resources === undefined) return ordinary;
-  return { cores: resources.cores ?? 1, memory_mib: resources.memory_mib ?? 0, gpus: resources.gpus ?? 0 };
+/** How slots are told apart, and what a task takes that does not say. */
+export interface Sharing {
+  /** Share of one slot; 1, 0 and 0 where it is not said. */
+  each?: Partial<Needs>;
+  seats?: SeatPlan;
 }
 
 /** What is free, and what there is at all. */
 export class Slots {
   readonly #total: Needs & { slots: number };
   #free: Needs & { slots: number };
+  readonly #each: Needs;
+  readonly #seats: Seats | undefined;
 
   /** Where `resources` does not say, there are as many cores as slots, any amount of memory, and no GPU. */
-  constructor(slots: number, resources: Resources) {
+  constructor(slots: number, resources: Resources, sharing: Sharing = {}) {
     this.#total = {
       slots,
       cores: Math.max(resources.cores ?? slots, slots),
@@ -34,6 +38,25 @@ export class Slots {
       gpus: resources.gpus ?? 0,
     };
     this.#free = { ...this.#total };
+    const { cores, memory_mib, gpus } = { ...ordinary, ...sharing.each };
+    // A node that is smaller than one share has one slot all the same.
+    this.#each = Object.freeze({
+      cores: Math.min(Math.max(1, Math.floor(cores)), this.#total.cores),
+      memory_mib: Math.min(memory_mib, this.#total.memory_mib),
+      gpus: Math.min(gpus, this.#total.gpus),
+    });
+    this.#seats = sharing.seats === undefined ? undefined : new Seats(sharing.seats);
+  }
+
+  /** What a task takes that asks for `resources`. */
+  needsOf(resources: Resources | undefined): Needs {
+    if (resources === undefined) return this.#each;
+    const { cores, memory_mib, gpus } = this.#each;
+    return {
+      cores: resources.cores ?? cores,
+      memory_mib: resources.memory_mib ?? memory_mib,
+      gpus: resources.gpus ?? gpus,
+    };
   }
 
   /** Why these needs can never be met here, as the end of a sentence; undefined when they can. */
@@ -51,16 +74,23 @@ export class Slots {
   fits(needs: Needs): boolean {
     const free = this.#free;
     return (
-      free.slots >= 1 && needs.cores <= free.cores && needs.memory_mib <= free.memory_mib && needs.gpus <= free.gpus
+      free.slots >= 1 &&
+      needs.cores <= free.cores &&
+      needs.memory_mib <= free.memory_mib &&
+      needs.gpus <= free.gpus &&
+      (this.#seats === undefined || this.#seats.fits(needs.cores, needs.gpus))
     );
   }
 
-  take(needs: Needs): void {
+  /** Only after `fits`. Returns the seat, where there are any: to be given back with the rest. */
+  take(needs: Needs): Seat | undefined {
     this.#change(needs, -1);
+    return this.#seats?.take(needs.cores, needs.gpus);
   }
 
-  give(needs: Needs): void {
+  give(needs: Needs, seat: Seat | undefined): void {
     this.#change(needs, 1);
+    if (seat !== undefined) this.#seats?.give(seat);
   }
 
   #change(needs: Needs, sign: 1 | -1): void {

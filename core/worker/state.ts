@@ -10,7 +10,7 @@ import { assert, unreachable } from "../assert.ts";
 import type { Decision, Part } from "../host/turn.ts";
 import { planted } from "../planted.ts";
 import type { Outcome, Result } from "../schema/result.ts";
-import type { Resources, TaskSpec } from "../schema/task.ts";
+import type { TaskSpec } from "../schema/task.ts";
 import type { Follow, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
 import {
   type AttemptKey,
@@ -22,7 +22,7 @@ import {
   newAttempt,
 } from "./attempt.ts";
 import { Batches } from "./batches.ts";
-import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
+import type { Harvest, Now, WorkerEffect, WorkerEvent, WorkerFacts, WorkerRecord } from "./decision.ts";
 import { end, late, mainEnded } from "./ending.ts";
 import { Followers } from "./followers.ts";
 import { endedByUs, outcomeOf, resultOf } from "./outcome.ts";
@@ -33,15 +33,6 @@ import { WaitingLine } from "./waiting_line.ts";
 import { Deadlines } from "./walltime.ts";
 
 type Out = Decision<WorkerRecord, WorkerEffect>;
-
-/** What a worker knows about itself from the start. */
-export interface WorkerFacts {
-  host: string;
-  pid: number;
-  slots: number;
-  prefetch: number;
-  resources: Resources;
-}
 
 export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerEffect>, "decide"> {
   readonly #facts: WorkerFacts;
@@ -62,7 +53,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   /** `finished`: results from an earlier life of this worker that may not have been acknowledged. */
   constructor(facts: WorkerFacts, finished: readonly FinishedAttempt[] = []) {
     this.#facts = facts;
-    this.#slots = new Slots(facts.slots, facts.resources);
+    this.#slots = new Slots(facts.slots, facts.resources, facts.sharing);
     this.#results = new Unacknowledged(finished);
   }
 
@@ -90,6 +81,8 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
         return this.#grown(event.key, event.stdout, event.stderr, out);
       case "input_taken":
         return this.#inputTaken(event.key, event.offset, event.closed, out);
+      case "over_memory":
+        return this.#overMemory(event.key, event.used_mib, event.now, out);
       case "tick":
         return this.#tick(event.now, out);
       case "flush":
@@ -166,7 +159,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   }
 
   #admit(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, now: Now): void {
-    const held = newAttempt(tid, attempt, spec, now.wall_ms);
+    const held = newAttempt(tid, attempt, spec, this.#slots.needsOf(spec.resources), now.wall_ms);
     this.#held.set(key, held);
     this.#batches.enter(tid);
     if (this.#stopping) return this.#endQueued(held, endedByUs({ cause: "interrupt", signal: "SIGTERM" }), now);
@@ -194,10 +187,10 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
 
   #start(held: HeldAttempt, out: Out): void {
     const { key, tid, attempt, spec } = held;
-    this.#slots.take(held.needs);
+    held.seat = this.#slots.take(held.needs);
     held.phase = "running";
     out.records.push({ t: "started", tid, attempt, sync: spec.on_lost === "fail" });
-    out.effects.push({ t: "start", key, tid, attempt, spec });
+    out.effects.push({ t: "start", key, tid, attempt, spec, seat: held.seat });
     if (this.#followers.has(key)) out.effects.push({ t: "watch", key, on: true });
   }
 
@@ -217,7 +210,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #notStarted(key: AttemptKey, outcome: Outcome, now: Now, out: Out): void {
     const held = this.#held.get(key);
     if (held === undefined || held.phase !== "running") return;
-    this.#slots.give(held.needs);
+    this.#slots.give(held.needs, held.seat);
     this.#finish(held, resultOf(held, outcome, undefined, now.wall_ms, this.#facts.host), out);
     this.#proceed(out);
   }
@@ -225,7 +218,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #startHeld(key: AttemptKey, out: Out): void {
     const held = this.#held.get(key);
     if (held !== undefined && held.phase === "running") {
-      this.#slots.give(held.needs);
+      this.#slots.give(held.needs, held.seat);
       held.phase = "queued";
       this.#line.putBack(held);
     }
@@ -261,16 +254,17 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
   #ended(key: AttemptKey, exit: Exit, harvest: Harvest, now: Now, out: Out): void {
     const held = this.#held.get(key);
     if (held === undefined || held.phase === "queued" || held.phase === "over") return;
-    this.#slots.give(held.needs);
-    const outcome = outcomeOf({
-      exit: held.exit ?? exit,
-      ending: held.ending,
-      walltime_s: held.spec.walltime_s,
-      out_of_memory: harvest.out_of_memory === true,
-    });
-    if (harvest.trouble !== undefined) outcome.reason = joined(outcome.reason, harvest.trouble);
+    this.#slots.give(held.needs, held.seat);
+    const outcome = outcomeOf(held, exit, harvest);
     this.#finish(held, resultOf(held, outcome, harvest, now.wall_ms, this.#facts.host), out);
     this.#proceed(out);
+  }
+
+  #overMemory(key: AttemptKey, used_mib: number, now: Now, out: Out): void {
+    const held = this.#held.get(key);
+    if (held === undefined || held.ending !== undefined) return;
+    end(held, { cause: "memory", signal: "SIGKILL", used_mib }, this.#deadlines, now, out.effects);
+    this.#rearm(out);
   }
 
   #tick(now: Now, out: Out): void {
@@ -396,8 +390,4 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     const at_ms = this.#deadlines.rearm();
     if (at_ms !== undefined) out.effects.push({ t: "wake", at_ms });
   }
-}
-
-function joined(reason: string | undefined, more: string): string {
-  return reason === undefined ? more : `${reason}; ${more}`;
 }
