@@ -65,11 +65,22 @@ const counts = {
   warn_s: 24 * 3600,
 } as const;
 
+/** What a scheduler can be told. */
+export interface Sayable {
+  readonly title: string;
+  readonly refuses: readonly (keyof BlockRequest)[];
+  readonly script: { readonly quotes_paths: boolean };
+}
+
 /**
  * Checks every value of `request`.
  * @throws GcError config `block.bad_value` naming the field.
  */
-export function checkRequest(request: BlockRequest, quotes_paths: boolean): void {
+export function checkRequest(request: BlockRequest, { title, refuses, script: { quotes_paths } }: Sayable): void {
+  for (const field of refuses) {
+    if (request[field] === undefined) continue;
+    throw new GcError("config", "block.bad_value", `"${field}" means nothing to ${title}`);
+  }
   checkText("name", request.name, /^gc[a-z0-9]{12}$/, '"gc" and twelve letters or digits');
   for (const field of words) checkText(field, request[field], word, "letters, digits and _.@:+=,-");
   for (const field of expressions) checkText(field, request[field], expression, "an expression without blanks");

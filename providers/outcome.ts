@@ -50,6 +50,8 @@ export interface BlockFacts {
   /** The scheduler's own word for the state, as it was. */
   readonly raw: string;
   readonly name?: string;
+  /** Whose it is, where a listing has blocks of all people. */
+  readonly owner?: string;
   /** Why it waits, or why it ended, in the scheduler's words. */
   readonly reason?: string;
   /** It waits for something that will not happen by itself. */
@@ -96,6 +98,8 @@ export interface FoundBlock {
   readonly id: string;
   readonly name: string;
   readonly state: BlockState;
+  /** Where the listing has blocks of all people. */
+  readonly owner?: string;
 }
 
 /** The blocks of ours at a scheduler. Only when `covered` does a missing name mean that there is no such block. */

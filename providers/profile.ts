@@ -84,6 +84,8 @@ export interface Profile {
   readonly commands: readonly string[];
   /** Variables that change what the commands print or do (providers.md §1.5). */
   readonly unset: readonly string[];
+  /** Values that this scheduler has no words for. */
+  readonly refuses: readonly (keyof BlockRequest)[];
   /** Options, before all others, that send a command to another cluster. */
   readonly clusterArgs?: (cluster: string) => readonly string[];
   readonly timeouts_s: { readonly submit: number; readonly status: number; readonly order: number };

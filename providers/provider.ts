@@ -244,8 +244,9 @@ function orderOutcomes(order: Order | undefined, refs: readonly BlockRef[], answ
 }
 
 function findings(listing: Listing): Findings {
-  const blocks = listing.rows.flatMap(({ id, facts: { name, state } }) => {
-    return name !== undefined && blockName.test(name) ? [{ id, name, state }] : [];
+  const blocks = listing.rows.flatMap(({ id, facts: { name, state, owner } }) => {
+    if (name === undefined || !blockName.test(name)) return [];
+    return [{ id, name, state, ...(owner === undefined ? {} : { owner }) }];
   });
   const covered = listing.why === undefined;
   return { covered, blocks, ...(listing.why === undefined ? {} : { why: listing.why }) };

@@ -1,14 +1,18 @@
 /** The schedulers that gc knows, by name. A new one is added here, and nowhere else. */
-import { GcError } from "../core/errors.ts";
 import type { SchedulerName } from "../core/schema/batch_engine.ts";
+import { cobalt } from "./cobalt/cobalt.ts";
+import { gridengine } from "./gridengine/gridengine.ts";
+import { lsf } from "./lsf/lsf.ts";
+import { openlava } from "./lsf/openlava.ts";
+import { pbspro } from "./pbspro/pbspro.ts";
 import type { Profile } from "./profile.ts";
 import { slurm } from "./slurm/slurm.ts";
+import { torque } from "./torque/torque.ts";
 
-export const schedulers: { readonly [name in SchedulerName]?: Profile } = { slurm };
+export const schedulers = { slurm, pbspro, torque, lsf, openlava, cobalt, gridengine } as const satisfies {
+  readonly [name in SchedulerName]: Profile;
+};
 
-/** @throws GcError config when this version does not know the scheduler. */
 export function profileOf(name: SchedulerName): Profile {
-  const profile = schedulers[name];
-  if (profile !== undefined) return profile;
-  throw new GcError("config", "scheduler.unknown", `The scheduler "${name}" is not available in this version`);
+  return schedulers[name];
 }

@@ -17,8 +17,8 @@ export interface ScriptFile {
 
 /** The scripts of a block: a pure function of the request. */
 export function renderScripts(profile: Profile, request: BlockRequest): { block: ScriptFile; node: ScriptFile } {
-  checkRequest(request, profile.script.quotes_paths);
-  const node = { path: `${request.block_dir}/node.sh`, text: nodeScript(request), mode: 0o700 };
+  checkRequest(request, profile);
+  const node = { path: `${request.block_dir}/node.sh`, text: nodeScript(profile, request), mode: 0o700 };
   const mode = profile.script.executable ? 0o700 : 0o600;
   return {
     block: { path: `${request.block_dir}/block.sh`, text: blockScript(profile, request, node.path), mode },
@@ -37,7 +37,7 @@ function blockScript(profile: Profile, request: BlockRequest, node_path: string)
     ...directives,
     "",
     `# Block ${request.name}: one worker on ${request.nodes === 1 ? "1 node" : `each of ${request.nodes} nodes`}.`,
-    ...(live_output ? [] : [`exec >>${quoted(request.stdout_path)} 2>>${quoted(request.stderr_path)}`]),
+    ...(live_output ? [] : [outputLine(request)]),
     `export GC_BLOCK=${request.name}`,
     `GC_BLOCK_DIR=${quoted(request.block_dir)}`,
     'cd "$GC_BLOCK_DIR" || exit 13',
@@ -46,6 +46,10 @@ function blockScript(profile: Profile, request: BlockRequest, node_path: string)
     ...launchLines(started),
     "",
   ].join("\n");
+}
+
+function outputLine({ stdout_path, stderr_path }: BlockRequest): string {
+  return `exec >>${quoted(stdout_path)} 2>>${quoted(stderr_path)}`;
 }
 
 function hostLines(profile: Profile, started: Launch): string[] {
@@ -72,18 +76,22 @@ function launchLines(started: Launch): string[] {
     '  wait "$gc_pid"',
     "  gc_code=$?",
     "done",
-    `printf '%s\\n' "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"`,
+    // No per cent sign in this script: OpenLava hands its text to printf.
+    'echo "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"',
     'mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"',
     'exit "$gc_code"',
   ];
 }
 
 /** What runs on each node. A worker_init that ends the shell is told from a worker that ended: exit code 14. */
-function nodeScript(request: BlockRequest): string {
-  const { worker_init } = request;
+function nodeScript(profile: Profile, request: BlockRequest): string {
+  const { worker_init, launcher } = request;
+  // What pbsdsh starts writes into the files of the scheduler, which come at the end (seen on OpenPBS 23.06).
+  const own = !profile.script.live_output && launcher.type === "pbsdsh";
   const init = worker_init === undefined || worker_init.trim() === "" ? [] : [worker_init.replace(/\n+$/, "")];
   return [
     "#!/bin/bash",
+    ...(own ? [outputLine(request)] : []),
     `export GC_BLOCK=${request.name}`,
     ...(init.length === 0 ? [] : [initTrap, "# worker_init", ...init, "# end of worker_init", "trap - EXIT"]),
     `exec ${commandLine(request.worker)}`,

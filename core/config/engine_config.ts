@@ -41,7 +41,7 @@ function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain)
     type,
     scheduler,
     ...(partition === undefined ? {} : { partition }),
-    exclusive: asked.exclusive ?? true,
+    exclusive: asked.exclusive ?? scheduler === "slurm",
     scheduler_options: linesOf(scheduler_options),
     launcher: {
       type: launcher ?? usualLauncher(scheduler, nodes),

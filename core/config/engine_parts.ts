@@ -1,4 +1,4 @@
-/** What both forms of an engine's configuration share: the engine of this machine, lists that are written in two ways. */
+/** What both forms of an engine's configuration share: the engine of this machine, lists written in two ways. */
 import type { GcError } from "../errors.ts";
 
 /** What runs the tasks on this very machine. */

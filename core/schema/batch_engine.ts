@@ -75,7 +75,7 @@ export const batchEngineSchema = {
     cores_per_node: { ...count, minimum: 1, maximum: 65536, description: "Cores to ask for on each node." },
     memory_mib_per_node: { type: "integer", minimum: 1, description: "Memory to ask for on each node, in MiB." },
     gpus_per_node: { ...count, maximum: 1024, description: "GPUs to ask for on each node." },
-    exclusive: { type: "boolean", default: true, description: "Whether a block gets whole nodes." },
+    exclusive: { type: "boolean", description: "Whether a block gets whole nodes. Default: with Slurm, yes." },
     scheduler_options: { ...linesSchema, description: "More options for the scheduler, one per line." },
     worker_init: {
       type: "string",

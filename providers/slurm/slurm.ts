@@ -13,6 +13,7 @@ export const slurm: Profile = {
   commands: ["sbatch", "squeue", "sacct", "scancel", "scontrol"],
   unset: ["SBATCH_*", "SQUEUE_*", "SACCT_*", "SCANCEL_*", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT", "SLURM_JOB_*", "GC_*"],
   // A busy controller takes tens of seconds for a submission.
+  refuses: ["select_options", "parallel_environment"],
   clusterArgs: (cluster) => ["-M", cluster],
   timeouts_s: { submit: 120, status: 60, order: 60 },
   poll_s: 30,

@@ -5,7 +5,6 @@
 import { existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { Answer, BlockState, Findings, OrderOutcome, Sighting, SubmitOutcome } from "../../providers/outcome.ts";
-import type { SchedulerName } from "../../core/schema/batch_engine.ts";
 import type { Profile } from "../../providers/profile.ts";
 
 export interface Capture {
@@ -26,6 +25,11 @@ const everything = process.env.GC_CAPTURES;
 /** The captures that are kept here. */
 export function keptCaptures(scheduler: string): Capture[] {
   return readCaptures(join(import.meta.dir, "../captures", `${scheduler}.jsonl`));
+}
+
+/** Samples written after the manual of a scheduler that was not at hand. */
+export function samplesOf(scheduler: string): Capture[] {
+  return readCaptures(join(import.meta.dir, "samples", `${scheduler}.jsonl`));
 }
 
 /** All captures of a scheduler, or why they are not here. */
@@ -96,11 +100,3 @@ export function toldAllocation(profile: Profile, dump: string, texts: { readonly
   const found = profile.inside.describe({ env, hostname: "here", text: (path) => texts[path] });
   return JSON.stringify(found) ?? "nothing";
 }
-
-export const schedulersSeen: { readonly [file: string]: SchedulerName } = {
-  slurm: "slurm",
-  openpbs: "pbspro",
-  openlava: "openlava",
-  cobalt: "cobalt",
-  gridengine: "gridengine",
-};

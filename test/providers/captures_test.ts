@@ -3,8 +3,8 @@
  * all captures that were taken are read, and none may be taken for something that was not so.
  */
 import { describe, expect, test } from "bun:test";
-import { allCaptures, keptCaptures } from "./captures.ts";
-import { readers } from "./readers.ts";
+import { allCaptures, keptCaptures, samplesOf } from "./captures.ts";
+import { readers, sampleReaders } from "./readers.ts";
 import type { Reading } from "./reading.ts";
 import { situationOf } from "./situations.ts";
 
@@ -30,6 +30,16 @@ for (const [file, read] of Object.entries(readers)) {
       expect(wrong).toEqual([]);
       expect(captures.length).toBeGreaterThan(100);
     });
+  });
+}
+
+for (const [file, read] of Object.entries(sampleReaders)) {
+  describe(`${file}, by its manual`, () => {
+    for (const sample of samplesOf(file)) {
+      test(`${sample.case}: ${sample.cmd.slice(0, 60)}`, () => {
+        expect(read(sample)?.means).toBe(sample.means);
+      });
+    }
   });
 }
 

@@ -50,12 +50,49 @@ const special: { readonly [scheduler in Profile["name"]]: { readonly [name: stri
     "reservation-cluster": { reservation: "maint_1", clusters: "big", project: "phys" },
     aprun: { nodes: 2, cores_per_node: 64, launcher: { type: "aprun" } },
   },
-  pbspro: {},
-  torque: {},
-  lsf: {},
-  openlava: {},
-  cobalt: {},
-  gridengine: {},
+  pbspro: {
+    "two-chunks": { nodes: 2, cores_per_node: 32, memory_mib_per_node: 65536, gpus_per_node: 4, exclusive: true },
+    "select-options": { cores_per_node: 64, select_options: "ngpus=4:system=polaris", project: "phys" },
+    reservation: { reservation: "R123" },
+    pbsdsh: { nodes: 3, launcher: { type: "pbsdsh" } },
+  },
+  torque: {
+    sizes: { nodes: 2, cores_per_node: 16, memory_mib_per_node: 4096, gpus_per_node: 1, exclusive: true },
+    moab: { qos: "high", reservation: "maint.1", constraint: "bigmem" },
+    pbsdsh: { nodes: 2, launcher: { type: "pbsdsh" } },
+    aprun: { nodes: 2, cores_per_node: 24, launcher: { type: "aprun" } },
+  },
+  lsf: {
+    "whole-nodes": { nodes: 4, by_nodes: true, project: "ABC123", launcher: { type: "jsrun" } },
+    slots: { nodes: 2, cores_per_node: 16, memory_mib_per_node: 2048, gpus_per_node: 2, constraint: "type==any" },
+    blaunch: { nodes: 2, exclusive: true, launcher: { type: "blaunch" } },
+    "jsrun-overrides": { nodes: 2, by_nodes: true, launcher: { type: "jsrun", overrides: "--smpiargs=off" } },
+  },
+  openlava: {
+    slots: { nodes: 2, cores_per_node: 2, memory_mib_per_node: 512, exclusive: true },
+  },
+  cobalt: {
+    attributes: { constraint: "mcdram=flat:numa=quad", reservation: "R.test" },
+    aprun: { nodes: 8, cores_per_node: 64, launcher: { type: "aprun" } },
+  },
+  gridengine: {
+    "parallel-environment": { nodes: 2, cores_per_node: 4, parallel_environment: "mpi", memory_mib_per_node: 4096 },
+    "four-nodes": { nodes: 4, parallel_environment: "mpi" },
+    mpiexec: { nodes: 2, parallel_environment: "mpi", launcher: { type: "mpiexec" } },
+    "mpiexec-globus": {
+      nodes: 2,
+      parallel_environment: "mpi",
+      launcher: { type: "mpiexec", bind_cmd: "--cpu-bind", overrides: "--depth=64 --ppn 1" },
+    },
+    "mpirun-openmpi": {
+      nodes: 2,
+      parallel_environment: "mpi",
+      launcher: { type: "mpirun", flavour: "openmpi" },
+    },
+    parallel: { nodes: 3, parallel_environment: "mpi", launcher: { type: "gnu_parallel" } },
+    qrsh: { nodes: 2, parallel_environment: "mpi", launcher: { type: "qrsh" } },
+    complexes: { exclusive: true, gpus_per_node: 1, constraint: "arch=lx-amd64", project: "phys" },
+  },
 };
 
 /** All cases of a scheduler, by name. */

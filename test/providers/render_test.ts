@@ -28,8 +28,9 @@ for (const profile of Object.values(schedulers)) {
     for (const [name, request] of casesOf(profile)) {
       const { files, text, submit } = provider.render(request);
       test(`render() writes the script "${name}"`, () => {
-        golden(join(folder, `${name}.sh`), `${text}# Submitted by: ${submit.argv.join(" ")}\n`);
-        if (request.worker_init !== undefined || request.worker !== plain.worker) {
+        const fed = submit.stdin === text ? " < block.sh" : "";
+        golden(join(folder, `${name}.sh`), `${text}# Submitted by: ${submit.argv.join(" ")}${fed}\n`);
+        if (request.worker_init !== undefined || request.worker !== plain.worker || name === "pbsdsh") {
           golden(join(folder, `${name}.node.sh`), files[0]?.text ?? "");
         }
       });

@@ -14,6 +14,8 @@ const exceptions: { readonly [situation: string]: { alive: boolean; fine: boolea
   // Its script had waited for a block that never was, and ran.
   "dependency-never": { alive: false, fine: true },
   "oom-step": { alive: false, fine: true },
+  // Exit code 99 sends it back into the queue, and then it ended well.
+  rc99: { alive: false, fine: true },
 };
 
 /** What may be said of the blocks of a case; undefined when its name says nothing about them. */

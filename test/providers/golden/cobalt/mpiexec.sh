@@ -1,0 +1,36 @@
+#!/bin/bash
+#COBALT --jobname gc0a1b2c3d4e5f
+#COBALT -n 2
+#COBALT -t 60
+#COBALT -o /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out
+#COBALT -e /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err
+#COBALT --debuglog /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/cobaltlog
+
+# Block gc0a1b2c3d4e5f: one worker on each of 2 nodes.
+export GC_BLOCK=gc0a1b2c3d4e5f
+GC_BLOCK_DIR=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f
+cd "$GC_BLOCK_DIR" || exit 13
+GC_HOSTS=$GC_BLOCK_DIR/hosts
+awk '!seen[$0]++' "$COBALT_NODEFILE" >"$GC_HOSTS"
+
+gc_pid=
+trap ':' TERM INT USR1 USR2
+gc_launch() {
+  case "$(mpiexec --version 2>&1)" in
+  *"Open MPI"* | *OpenRTE* | *PRRTE*) exec mpiexec -np 2 --hostfile "$GC_HOSTS" --map-by ppr:1:node --bind-to none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  *PALS*) exec mpiexec -n 2 --ppn 1 --hostfile "$GC_HOSTS" --cpu-bind none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  *) exec mpiexec -f "$GC_HOSTS" -n 2 -ppn 1 -bind-to none /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh ;;
+  esac
+}
+gc_launch &
+gc_pid=$!
+wait "$gc_pid"
+gc_code=$?
+while kill -0 "$gc_pid" 2>/dev/null; do
+  wait "$gc_pid"
+  gc_code=$?
+done
+echo "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+exit "$gc_code"
+# Submitted by: /usr/bin/qsub /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh

@@ -1,0 +1,34 @@
+#!/bin/bash
+#BSUB -J gc0a1b2c3d4e5f
+#BSUB -o /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out.scheduler
+#BSUB -e /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err.scheduler
+#BSUB -W 1:00
+#BSUB -n 3
+#BSUB -R "span[ptile=1]"
+
+# Block gc0a1b2c3d4e5f: one worker on each of 3 nodes.
+exec >>/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out 2>>/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err
+export GC_BLOCK=gc0a1b2c3d4e5f
+GC_BLOCK_DIR=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f
+cd "$GC_BLOCK_DIR" || exit 13
+GC_HOSTS=$GC_BLOCK_DIR/hosts
+echo "$LSB_MCPU_HOSTS" |
+  awk '{ for (i = (NF > 2 && $2 == 1 && $4 > 1) ? 3 : 1; i < NF; i += 2) print $i }' >"$GC_HOSTS"
+
+gc_pid=
+trap ':' TERM INT USR1 USR2
+gc_launch() {
+  exec parallel --nonall --jobs 3 --sshloginfile "$GC_HOSTS" /bin/bash -l /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+}
+gc_launch &
+gc_pid=$!
+wait "$gc_pid"
+gc_code=$?
+while kill -0 "$gc_pid" 2>/dev/null; do
+  wait "$gc_pid"
+  gc_code=$?
+done
+echo "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+exit "$gc_code"
+# Submitted by: /usr/bin/bsub < block.sh

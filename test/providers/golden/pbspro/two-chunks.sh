@@ -1,0 +1,34 @@
+#!/bin/bash
+#PBS -N gc0a1b2c3d4e5f
+#PBS -S /bin/bash
+#PBS -o /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out.scheduler
+#PBS -e /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err.scheduler
+#PBS -l select=2:ncpus=32:mem=65536mb:ngpus=4
+#PBS -l place=scatter:excl
+#PBS -l walltime=1:00:00
+#PBS -r n
+#PBS -m n
+
+# Block gc0a1b2c3d4e5f: one worker on each of 2 nodes.
+exec >>/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out 2>>/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err
+export GC_BLOCK=gc0a1b2c3d4e5f
+GC_BLOCK_DIR=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f
+cd "$GC_BLOCK_DIR" || exit 13
+
+gc_pid=
+trap '[ -z "$gc_pid" ] || kill -TERM "$gc_pid" 2>/dev/null' TERM INT USR1 USR2
+gc_launch() {
+  exec /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+}
+gc_launch &
+gc_pid=$!
+wait "$gc_pid"
+gc_code=$?
+while kill -0 "$gc_pid" 2>/dev/null; do
+  wait "$gc_pid"
+  gc_code=$?
+done
+echo "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+exit "$gc_code"
+# Submitted by: /usr/bin/qsub -f /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh
