@@ -4,7 +4,8 @@
  * `process.stdin` and `process.stdout` cost 9 ms on first use (bun.md §1).
  */
 import * as fs from "node:fs";
-import { systemCode } from "../core/errors.ts";
+import { isatty } from "node:tty";
+import { GcError, messageOf, systemCode } from "../core/errors.ts";
 import { outputError } from "./output.ts";
 
 const pieceBytes = 64 * 1024;
@@ -33,7 +34,10 @@ function writeSome(fd: number, bytes: Uint8Array, done: number): Promise<number>
   });
 }
 
-/** The next piece that `fd` has; undefined at its end. */
+/**
+ * The next piece that `fd` has; undefined at its end, which is also when whoever wrote to it has gone.
+ * @throws GcError io `input.failed` when it cannot be read, such as a directory: half an input is not an input.
+ */
 export async function readSome(fd: number): Promise<Uint8Array | undefined> {
   for (;;) {
     try {
@@ -43,7 +47,11 @@ export async function readSome(fd: number): Promise<Uint8Array | undefined> {
       });
       return count === 0 ? undefined : bytes.subarray(0, count);
     } catch (error) {
-      if (systemCode(error) !== "EAGAIN") return undefined;
+      const code = systemCode(error);
+      if (code === "EBADF" || code === "ECONNRESET" || (code === "EIO" && isatty(fd))) return undefined;
+      if (code !== "EAGAIN") {
+        throw new GcError("io", "input.failed", `Cannot read the input: ${messageOf(error)}`, { cause: error });
+      }
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }

@@ -67,6 +67,13 @@ const runs: Row[] = [
     stderr: /\/nonexistent\/input/,
   },
   {
+    what: "a directory for an input",
+    words: ["run", "--stdin", "/usr", "--", "cat"],
+    code: 125,
+    stdout: "",
+    stderr: /EISDIR|directory/,
+  },
+  {
     what: "variables, with = and empty values",
     words: ["run", "--env", "A=1=2", "--env", "B=", "--shell", 'echo "$A|$B|"; env | grep -c ^B='],
     code: 0,
@@ -180,6 +187,13 @@ const runs: Row[] = [
 ];
 
 const others: Row[] = [
+  {
+    what: "74 for tasks from a directory",
+    words: ["submit", "--file", "/usr"],
+    code: 74,
+    stdout: "",
+    stderr: /EISDIR|directory/,
+  },
   { what: "the version", words: ["--version"], code: 0, stdout: /^gc \d+\.\d+\.\d+\S*\n$/ },
   { what: "help", words: ["--help"], code: 0, stdout: /^Usage: gc <command>/ },
   {
