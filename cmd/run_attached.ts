@@ -30,6 +30,8 @@ interface AttachWish extends SubmitWish {
 
 /** Output is asked for when a task runs longer than this; a shorter one's comes with its result. */
 const followAfter_ms = 20;
+/** A task that its endpoint has not taken for so long is promised to outlive a power cut. */
+const promiseAfter_ms = 500;
 /** A task that its endpoint has not taken for so long is explained. */
 const sayWaitingAfter_ms = 1000;
 /** How long an exiting command tries to send its receipt. Without it the result is only kept longer. */
@@ -89,7 +91,8 @@ class AttachedRun {
     const batch = batchOf(this.desk, this.endpoint, spec, wish);
     // Before the task is kept: a signal must never leave one behind that nobody has heard of.
     const interrupts = new Interrupts(this.cli, this.steps(), wish.detachOnInterrupt === true);
-    const head = client.submit(this.endpoint.record, batch, (fate) => this.learn(fate));
+    // Not promised: until something is said of the task, sending it does not wait for our own disk.
+    const head = client.submit(this.endpoint.record, batch, (fate) => this.learn(fate), false);
     this.id = head.id as EnvelopeId;
     const deliveries = client.watch({ envelopes: [this.id] });
     if (this.desk.startsItself(this.endpoint)) {
@@ -98,6 +101,7 @@ class AttachedRun {
     client.flush();
     this.attach();
     void this.watchRelay();
+    setTimeout(() => this.promiseLate(), promiseAfter_ms);
     try {
       const first = await Promise.race([this.firstResult(deliveries), this.left]);
       if (first instanceof GcError) throw first;
@@ -134,6 +138,10 @@ class AttachedRun {
     const soon = this.terminal !== undefined || this.input.read !== undefined;
     if (soon) attachment.startFollowing();
     else setTimeout(() => attachment.startFollowing(), followAfter_ms);
+  }
+
+  private promiseLate(): void {
+    if (!this.accepted) this.desk.client.promise(this.id);
   }
 
   /** The relay has the task but its endpoint has not taken it: says so if that is because it is not there. */
@@ -257,6 +265,7 @@ class AttachedRun {
   /** Leaves the task to itself and says how to come back. */
   private goAway(code: number): void {
     this.terminal?.close();
+    this.desk.client.promise(this.id);
     try {
       this.cli.printer.note(`the task goes on; to see it: gc logs -f ${this.id}   to end it: gc cancel ${this.id}`);
     } catch {
@@ -278,6 +287,7 @@ class AttachedRun {
 
   private leaveWaiting(why: GcError): void {
     if (this.stored) return;
+    this.desk.client.promise(this.id);
     const words = `${why.message}; the task ${this.id} waits in the outbox and is sent by the next gc command`;
     const hint = `gc submit --flush, or to drop it: gc cancel ${this.id}`;
     this.leave(new GcError(why.kind, why.code, words, { hint }));

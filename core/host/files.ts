@@ -13,13 +13,23 @@ let made = 0;
  * power cut cannot undo it; when it throws, the old content is untouched.
  */
 export function writeDurable(path: string, content: Uint8Array | string, mode = 0o600): void {
+  replace(path, content, mode, true);
+  syncDir(dirname(path));
+}
+
+/** Replaces the file at `path` in one step. The end of this process cannot undo it, a power cut can. */
+export function writeWhole(path: string, content: Uint8Array | string, mode = 0o600): void {
+  replace(path, content, mode, false);
+}
+
+function replace(path: string, content: Uint8Array | string, mode: number, sync: boolean): void {
   made += 1;
   const beside = `${path}.${process.pid}.${made}.tmp`;
   try {
     const fd = fs.openSync(beside, "wx", mode);
     try {
       writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
-      fs.fsyncSync(fd);
+      if (sync) fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);
     }
@@ -28,7 +38,20 @@ export function writeDurable(path: string, content: Uint8Array | string, mode = 
     removeIfThere(beside);
     throw fileError("write", path, cause);
   }
-  syncDir(dirname(path));
+}
+
+/** Makes the content of a file durable that was written before. */
+export function syncFile(path: string): void {
+  try {
+    const fd = fs.openSync(path, "r");
+    try {
+      fs.fsyncSync(fd);
+    } finally {
+      fs.closeSync(fd);
+    }
+  } catch (cause) {
+    throw fileError("sync", path, cause);
+  }
 }
 
 /** Writes `value` as JSON, durably (see writeDurable). */

@@ -5,7 +5,7 @@
  */
 import type { Identity } from "../access/principal.ts";
 import { Opener, type Sealer } from "../envelope/sealer.ts";
-import { GcError } from "../errors.ts";
+import { GcError, messageOf } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import { runInTurns, soon, type Turns } from "../host/turn.ts";
 import type { KeyRecord } from "../schema/envelope.ts";
@@ -108,7 +108,10 @@ export class Client {
       up: (link) => this.linkUp(link),
       messages: (link, messages) => this.inbox.take(link, messages),
       down: () => this.turns.push({ kind: "down" }),
-      waiting: (_, reason) => this.linkTrouble(reason),
+      waiting: (_, reason) => {
+        this.trouble = reason;
+        for (const told of this.onTrouble) told(reason);
+      },
     });
   }
 
@@ -122,10 +125,7 @@ export class Client {
     this.kept.retryNow();
   }
 
-  /**
-   * Learns an endpoint's key and agrees on one with it: before `submit`, `ask` and `say`.
-   * @throws GcError permission `key.*` when the record is bad.
-   */
+  /** Learns an endpoint's key: before `submit`, `ask` and `say`. @throws GcError permission `key.*` for a bad record. */
   prepare(to: KeyRecord): void {
     this.composer.prepare(to);
     this.intake.know(to);
@@ -151,17 +151,25 @@ export class Client {
   /**
    * Hands tasks over; `to` must be prepared. When `fate` is first called the tasks are on stable storage at the relay
    * ("stored"), or signed for by the endpoint ("accepted"), or refused. Until then they are in the outbox.
+   * @param promised false: nobody is told of these tasks, not even their id, before `promise` is called or their result
+   *   is there. Then sending does not wait for our disk; the next command still finds them if this process is killed.
    * @returns the head of the new parcel, which has the id.
    * @throws GcError data `task.too_large` when the batch does not fit into one envelope.
    */
-  submit(to: KeyRecord, batch: Batch, fate?: (fate: Fate) => void): ParcelHead {
+  submit(to: KeyRecord, batch: Batch, fate?: (fate: Fate) => void, promised = true): ParcelHead {
     if (this.broken !== undefined) throw this.broken;
     const parcel = this.composer.parcel(to, batch);
     const id = parcel.head.id as EnvelopeId;
     this.unsent.set(id, parcel.envelope);
     if (fate !== undefined) this.fates.set(id, fate);
-    this.turns.push({ kind: "submit", parcel, now_ms: this.now() });
+    this.turns.push({ kind: "submit", parcel, promised, now_ms: this.now() });
     return parcel.head;
+  }
+
+  /** Makes an envelope that was handed over without a promise survive a power cut; when this returns, it does. */
+  promise(id: EnvelopeId): void {
+    this.turns.push({ kind: "promise", id });
+    this.turns.flush();
   }
 
   /** Takes back what was never sent; false when a relay may have it already, and it has to be cancelled instead. */
@@ -271,11 +279,6 @@ export class Client {
     for (const told of this.onUp) told();
   }
 
-  private linkTrouble(reason: GcError): void {
-    this.trouble = reason;
-    for (const told of this.onTrouble) told(reason);
-  }
-
   private perform(effects: readonly ClientEffect[]): void {
     const link = this.kept.link();
     const messages: Frameable[] = [];
@@ -381,12 +384,8 @@ export class Client {
   private fail(error: unknown): void {
     this.broken = error;
     this.close();
-    const wire: WireError = {
-      t: "error",
-      kind: error instanceof GcError ? error.kind : "internal",
-      code: error instanceof GcError ? error.code : "internal.bug",
-      message: error instanceof Error ? error.message : String(error),
-    };
+    const { kind, code } = error instanceof GcError ? error : { kind: "internal" as const, code: "internal.bug" };
+    const wire: WireError = { t: "error", kind, code, message: messageOf(error) };
     for (const told of this.fates.values()) told(wire);
     for (const told of this.posts.values()) told(wire);
     for (const told of this.requests.values()) told(wire);

@@ -61,7 +61,10 @@ export type AskWithoutRid = LiveAsk extends infer A ? (A extends { rid: number }
 export type NoAnswer = "offline" | "slow" | "forbidden" | "timeout";
 
 export type ClientEvent =
-  | { kind: "submit"; parcel: Parcel; now_ms: number }
+  /** `promised`: somebody is to be told of it, see `ClientRecord`. */
+  | { kind: "submit"; parcel: Parcel; promised: boolean; now_ms: number }
+  /** Somebody is to be told of an envelope that was not promised before. */
+  | { kind: "promise"; id: EnvelopeId }
   /** An entry an earlier process left in the outbox; `epoch`: of the relay that confirmed to have it. */
   | { kind: "adopt"; entry: Entry; epoch?: string; now_ms: number }
   /** An envelope that this machine sent earlier: results of it count only from this endpoint. */
@@ -88,9 +91,13 @@ export type ClientEvent =
   | { kind: "undelivered"; to: PrincipalId; why: "offline" | "slow" | "forbidden" }
   | { kind: "tick"; now_ms: number };
 
-/** What the outbox keeps. Only `entry` must survive a power cut; losing one of the others costs a resend. */
+/**
+ * What the outbox keeps. A promised `entry`, and `promised`, must survive a power cut; an entry that was not promised
+ * must survive the end of this process; losing one of the others costs a resend.
+ */
 export type ClientRecord =
-  | { kind: "entry"; parcel: Parcel }
+  | { kind: "entry"; parcel: Parcel; promised: boolean }
+  | { kind: "promised"; id: EnvelopeId }
   | { kind: "stored"; id: EnvelopeId; epoch: string }
   | { kind: "accepted"; id: EnvelopeId }
   | { kind: "refused"; id: EnvelopeId; error: WireError }

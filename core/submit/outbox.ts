@@ -1,8 +1,8 @@
 /**
- * The client's files. A task envelope is on stable storage in `outbox/` before it is sent for the first time, and moves
- * to `sent/` when its endpoint has signed for it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last`
- * know what it was. The relay's word that it has stored an envelope is noted in the file's name: losing that note only
- * costs a resend.
+ * The client's files. A task envelope is in `outbox/` before it is sent for the first time, and on stable storage
+ * before anybody is told of it; it moves to `sent/` when its endpoint has signed for it. There it stays for 14 days, so
+ * that `gc ps`, `gc retry` and `last` know what it was. The relay's word that it has stored an envelope is noted in the
+ * file's name: losing that note only costs a resend.
  *
  *     outbox/ID.task               not confirmed by the relay
  *     outbox/ID.EPOCH.task         stored by the relay of that epoch, not accepted yet
@@ -10,9 +10,20 @@
  *     sent/last                    id of the newest
  */
 import * as fs from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { digestOf } from "../envelope/envelope.ts";
-import { isAbsent, makePrivateDir, readIfThere, readJsonIfThere, removeIfThere, writeDurable } from "../host/files.ts";
+import { GcError } from "../errors.ts";
+import {
+  isAbsent,
+  makePrivateDir,
+  readIfThere,
+  readJsonIfThere,
+  removeIfThere,
+  syncDir,
+  syncFile,
+  writeDurable,
+  writeWhole,
+} from "../host/files.ts";
 import { timeToLive_ms } from "../limits.ts";
 import { crashPoint } from "../planted.ts";
 import type { ParcelHead } from "../schema/outbox.ts";
@@ -23,8 +34,10 @@ import { headBytesMax, type Parcel, packParcel, unpackHead, unpackParcel } from 
 
 /** What `client.ts` needs of a place that keeps parcels. The simulation has one in memory. */
 export interface ParcelStore {
-  /** Keeps a parcel; when this returns, a power cut cannot undo it. */
-  put(parcel: Parcel): void;
+  /** Keeps a parcel. When this returns, the end of this process cannot undo it, nor a power cut what is `promised`. */
+  put(parcel: Parcel, promised: boolean): void;
+  /** Promises a parcel that was put without: when this returns, a power cut cannot undo it any more. */
+  promised(id: EnvelopeId): void;
   stored(id: EnvelopeId, epoch: string): void;
   accepted(id: EnvelopeId): void;
   refused(id: EnvelopeId, error: WireError): void;
@@ -38,7 +51,8 @@ export interface ParcelStore {
 /** Keeps what a turn of `state.ts` decided. */
 export function keepRecords(store: ParcelStore, records: readonly ClientRecord[]): void {
   for (const record of records) {
-    if (record.kind === "entry") store.put(record.parcel);
+    if (record.kind === "entry") store.put(record.parcel, record.promised);
+    else if (record.kind === "promised") store.promised(record.id);
     else if (record.kind === "stored") store.stored(record.id, record.epoch);
     else if (record.kind === "accepted") store.accepted(record.id);
     else if (record.kind === "refused") store.refused(record.id, record.error);
@@ -69,7 +83,8 @@ export class Outbox implements ParcelStore {
   private readonly sent: string;
   private readonly context: string;
   private readonly names = new Map<EnvelopeId, string>();
-  private made = false;
+  /** Put here by this process without a promise, and the epoch of the relay that has stored it. */
+  private readonly hasty = new Map<EnvelopeId, string | undefined>();
 
   /** @param context only parcels for this relay are waited for; others stay until it is their turn. */
   constructor(home: { outbox: string; sent: string }, context: string) {
@@ -78,23 +93,33 @@ export class Outbox implements ParcelStore {
     this.context = context;
   }
 
-  put(parcel: Parcel): void {
-    if (!this.made) {
-      makePrivateDir(this.outbox);
-      makePrivateDir(this.sent);
-      this.made = true;
-    }
+  put(parcel: Parcel, promised: boolean): void {
     const id = parcel.head.id as EnvelopeId;
     const name = `${id}.task`;
+    if (!promised) this.hasty.set(id, undefined);
     crashPoint("submit.before_outbox");
-    writeDurable(join(this.outbox, name), packParcel(parcel));
+    this.write(join(this.outbox, name), packParcel(parcel), promised);
     crashPoint("submit.after_outbox");
     this.names.set(id, name);
+    if (promised) this.noteLast(id);
+  }
+
+  promised(id: EnvelopeId): void {
+    if (!this.hasty.has(id)) return;
+    const epoch = this.hasty.get(id);
+    this.hasty.delete(id);
+    if (epoch !== undefined) this.stored(id, epoch);
+    const path = this.pathOf(id);
+    if (path === undefined) return;
+    syncFile(path);
+    syncDir(dirname(path));
     this.noteLast(id);
   }
 
   stored(id: EnvelopeId, epoch: string): void {
     if (!epochPattern.test(epoch)) return;
+    // An accept is due any moment: the note would be worth nothing soon.
+    if (this.hasty.has(id)) return void this.hasty.set(id, epoch);
     const name = `${id}.${epoch}.task`;
     if (move(join(this.outbox, this.nameOf(id)), join(this.outbox, name))) this.names.set(id, name);
   }
@@ -102,6 +127,7 @@ export class Outbox implements ParcelStore {
   accepted(id: EnvelopeId): void {
     move(join(this.outbox, this.nameOf(id)), join(this.sent, `${id}.task`));
     this.names.delete(id);
+    if (this.hasty.has(id)) this.noteLast(id);
   }
 
   refused(id: EnvelopeId, error: WireError): void {
@@ -211,6 +237,26 @@ export class Outbox implements ParcelStore {
 
   private places(): Place[] {
     return [...placesIn(this.outbox, "outbox"), ...placesIn(this.sent, "sent")];
+  }
+
+  /** Writes a parcel's file; the folders are made when they are missing. */
+  private write(path: string, bytes: Uint8Array, lasting: boolean): void {
+    const write = lasting ? writeDurable : writeWhole;
+    try {
+      write(path, bytes);
+    } catch (error) {
+      if (!(error instanceof GcError) || !isAbsent(error.cause)) throw error;
+      makePrivateDir(this.outbox);
+      makePrivateDir(this.sent);
+      write(path, bytes);
+    }
+  }
+
+  /** Where the file of a parcel is that this process put. */
+  private pathOf(id: EnvelopeId): string | undefined {
+    const name = this.names.get(id);
+    const path = name === undefined ? join(this.sent, `${id}.task`) : join(this.outbox, name);
+    return fs.existsSync(path) ? path : undefined;
   }
 
   private nameOf(id: EnvelopeId): string {

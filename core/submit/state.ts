@@ -65,6 +65,9 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
     switch (event.kind) {
       case "submit":
         return this.submit(event, out);
+      case "promise":
+        out.records.push({ kind: "promised", id: event.id });
+        return;
       case "adopt":
         return this.adopt(event, out);
       case "know":
@@ -144,7 +147,7 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
   private submit(event: EventOf<"submit">, out: Out): void {
     const entry = entryOf(event.parcel.head);
     if (this.entries.has(entry.id)) return;
-    out.records.push({ kind: "entry", parcel: event.parcel });
+    out.records.push({ kind: "entry", parcel: event.parcel, promised: event.promised });
     this.adopt({ kind: "adopt", entry, now_ms: event.now_ms }, out);
   }
 

@@ -45,6 +45,7 @@ class MemoryOutbox implements ParcelStore {
   put(parcel: Parcel): void {
     this.parcels.set(parcel.head.id as EnvelopeId, parcel.envelope);
   }
+  promised(): void {}
   stored(id: EnvelopeId): void {
     this.parcels.delete(id);
   }

@@ -23,6 +23,8 @@ class DiskStore implements ParcelStore {
     crashPoint("client.after_outbox");
   }
 
+  promised(): void {}
+
   stored(id: EnvelopeId, epoch: string): void {
     const there = this.parcels.get(id);
     if (there !== undefined) there.epoch = epoch;

@@ -15,7 +15,7 @@ afterEach(() => rmSync(root, { recursive: true, force: true }));
 
 describe("Outbox", () => {
   test("gives a later process what an earlier one kept", () => {
-    open().put(parcel(1));
+    open().put(parcel(1), true);
     const [found] = open().waiting();
     expect(found?.head).toEqual(parcel(1).head);
     expect(open().envelope(idNumber(1))).toEqual(parcel(1).envelope as never);
@@ -23,14 +23,52 @@ describe("Outbox", () => {
   });
 
   test("keeps what only its owner may read", () => {
-    open().put(parcel(1));
+    open().put(parcel(1), true);
     expect(statSync(join(root, "outbox")).mode & 0o777).toBe(0o700);
     expect(statSync(join(root, "outbox", `${idNumber(1)}.task`)).mode & 0o777).toBe(0o600);
   });
 
+  test("gives a later process what was put without a promise, and notes it as the last when it is accepted", () => {
+    const outbox = open();
+    outbox.put(parcel(1), false);
+    outbox.stored(idNumber(1), "e1");
+    expect(
+      open()
+        .waiting()
+        .map((each) => each.head),
+    ).toEqual([parcel(1).head]);
+    expect(open().envelope(idNumber(1))).toEqual(parcel(1).envelope as never);
+    outbox.accepted(idNumber(1));
+    expect(open().waiting()).toEqual([]);
+    expect(open().last()).toBe(idNumber(1));
+    expect(open().head(idNumber(1))?.where).toBe("sent");
+  });
+
+  test("a promise that comes later finds the envelope wherever it is by then", () => {
+    const outbox = open();
+    outbox.put(parcel(1), false);
+    outbox.stored(idNumber(1), "e1");
+    outbox.promised(idNumber(1));
+    expect(open().last()).toBe(idNumber(1));
+    expect(open().waiting()[0]?.epoch).toBe("e1");
+    outbox.put(parcel(2), false);
+    outbox.accepted(idNumber(2));
+    outbox.promised(idNumber(2));
+    outbox.put(parcel(3), false);
+    outbox.withdrawn(idNumber(3));
+    outbox.promised(idNumber(3));
+    outbox.promised("never put" as never);
+    expect(
+      open()
+        .waiting()
+        .map((each) => each.head.id),
+    ).toEqual([idNumber(1)]);
+    expect(open().head(idNumber(2))?.where).toBe("sent");
+  });
+
   test("remembers which relay has confirmed an envelope", () => {
     const outbox = open();
-    outbox.put(parcel(1));
+    outbox.put(parcel(1), true);
     outbox.stored(idNumber(1), "e1");
     expect(open().waiting()[0]?.epoch).toBe("e1");
     open().stored(idNumber(1), "../../evil");
@@ -39,7 +77,7 @@ describe("Outbox", () => {
 
   test("moves an accepted envelope out of the way and still knows it", () => {
     const outbox = open();
-    outbox.put(parcel(1));
+    outbox.put(parcel(1), true);
     outbox.stored(idNumber(1), "e1");
     outbox.accepted(idNumber(1));
     expect(readdirSync(join(root, "outbox"))).toEqual([]);
@@ -50,14 +88,14 @@ describe("Outbox", () => {
 
   test("says why an envelope was refused", () => {
     const outbox = open();
-    outbox.put(parcel(1));
+    outbox.put(parcel(1), true);
     outbox.refused(idNumber(1), { t: "error", code: "submit.forbidden", message: "No" });
     expect(open().head(idNumber(1))?.refused?.code).toBe("submit.forbidden");
   });
 
   test("waits only for envelopes of its own relay", () => {
-    open().put(parcel(1));
-    open("lab").put(parcel(2, { context: "lab" }));
+    open().put(parcel(1), true);
+    open("lab").put(parcel(2, { context: "lab" }), true);
     expect(
       open()
         .waiting()
@@ -72,7 +110,7 @@ describe("Outbox", () => {
 
   test("two processes may note the same acceptance", () => {
     const [one, two] = [open(), open()];
-    one.put(parcel(1));
+    one.put(parcel(1), true);
     two.waiting();
     one.accepted(idNumber(1));
     two.accepted(idNumber(1));
@@ -82,7 +120,7 @@ describe("Outbox", () => {
   test("lists newest first, finds by prefix, and knows the last", () => {
     const outbox = open();
     for (const number of [1, 2, 3]) {
-      outbox.put(parcel(number));
+      outbox.put(parcel(number), true);
       utimesSync(join(root, "outbox", `${idNumber(number)}.task`), number, number);
     }
     outbox.accepted(idNumber(2));
@@ -92,8 +130,8 @@ describe("Outbox", () => {
   });
 
   test("passes over a damaged file", () => {
-    open().put(parcel(1));
-    open().put(parcel(2));
+    open().put(parcel(1), true);
+    open().put(parcel(2), true);
     truncateSync(join(root, "outbox", `${idNumber(1)}.task`), 40);
     expect(
       open()
@@ -105,8 +143,8 @@ describe("Outbox", () => {
 
   test("forgets after 14 days", () => {
     const outbox = open();
-    outbox.put(parcel(1));
-    outbox.put(parcel(2));
+    outbox.put(parcel(1), true);
+    outbox.put(parcel(2), true);
     outbox.accepted(idNumber(1));
     utimesSync(join(root, "sent", `${idNumber(1)}.task`), 1, 1);
     outbox.sweep(Date.now());

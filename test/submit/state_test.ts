@@ -17,7 +17,9 @@ function start() {
 }
 
 const up = (epoch = "e1", now_ms = 0): ClientEvent => ({ kind: "up", epoch, now_ms });
-const submit = (number: number, now_ms = 0): ClientEvent => ({ kind: "submit", parcel: parcel(number), now_ms });
+const submit = (number: number, now_ms = 0): ClientEvent => {
+  return { kind: "submit", promised: true, parcel: parcel(number), now_ms };
+};
 const ofKind = <K extends ClientEffect["kind"]>(effects: ClientEffect[], kind: K) =>
   effects.filter((effect): effect is Extract<ClientEffect, { kind: K }> => effect.kind === kind);
 
@@ -46,6 +48,14 @@ function results(number: number, seq: number, indices = [0], from = endpoint): C
 const watch: ClientEvent = { kind: "watch", watch: 1, watched: { group: group as GroupId }, now_ms: 0 };
 
 describe("SubmitState", () => {
+  test("keeps what is promised as a promise, and the rest so far that it is found again", () => {
+    const { decide } = start();
+    const event = submit(1) as Extract<ClientEvent, { kind: "submit" }>;
+    expect(decide({ ...event, promised: false }).records).toMatchObject([{ kind: "entry", promised: false }]);
+    expect(decide({ kind: "promise", id: idNumber(1) }).records).toEqual([{ kind: "promised", id: idNumber(1) }]);
+    expect(decide(submit(2)).records).toMatchObject([{ kind: "entry", promised: true }]);
+  });
+
   test("keeps a task before it sends it", () => {
     const { decide } = start();
     decide(up());
@@ -157,7 +167,10 @@ describe("SubmitState", () => {
     const rids: number[] = [];
     for (let number = 1; number <= 5; number++) {
       const big = parcel(number, { size: 3 * 1024 * 1024 });
-      for (const effect of ofKind(decide({ kind: "submit", parcel: big, now_ms: 0 }).effects, "submit")) {
+      for (const effect of ofKind(
+        decide({ kind: "submit", promised: true, parcel: big, now_ms: 0 }).effects,
+        "submit",
+      )) {
         sent.push(...effect.ids.map(() => number));
         rids.push(effect.rid);
       }
@@ -180,7 +193,7 @@ describe("SubmitState", () => {
     const { decide } = start();
     decide(up());
     decide(watch);
-    decide({ kind: "submit", parcel: parcel(1, { count: 5 }), now_ms: 0 });
+    decide({ kind: "submit", promised: true, parcel: parcel(1, { count: 5 }), now_ms: 0 });
     decide(results(1, 7, [0, 2]));
     expect(ofKind(decide(results(1, 8, [1, 2, 3])).effects, "results")[0]?.batches[0]?.indices).toEqual([1, 3]);
   });
