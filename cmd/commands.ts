@@ -106,6 +106,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./endpoint/show.ts"),
   },
   {
+    words: ["endpoint", "render"],
+    summary: "Print the script of a block",
+    load: () => import("./endpoint/render.ts"),
+  },
+  {
     words: ["endpoint", "logs"],
     summary: "Print or follow the log of an endpoint",
     load: () => import("./endpoint/logs.ts"),
