@@ -108,10 +108,7 @@ export class Client {
       up: (link) => this.linkUp(link),
       messages: (link, messages) => this.inbox.take(link, messages),
       down: () => this.turns.push({ kind: "down" }),
-      waiting: (_, reason) => {
-        this.trouble = reason;
-        for (const told of this.onTrouble) told(reason);
-      },
+      waiting: (_, reason) => this.inTrouble(reason),
     });
   }
 
@@ -279,6 +276,11 @@ export class Client {
     for (const told of this.onUp) told();
   }
 
+  private inTrouble(reason: GcError): void {
+    this.trouble = reason;
+    for (const told of this.onTrouble) told(reason);
+  }
+
   private perform(effects: readonly ClientEffect[]): void {
     const link = this.kept.link();
     const messages: Frameable[] = [];
@@ -339,7 +341,7 @@ export class Client {
         this.unsent.delete(news.id);
         return this.settle(news.id, news.error);
       case "put_off":
-        return this.linkTrouble(fromWireError(news.error));
+        return this.inTrouble(fromWireError(news.error));
       case "withdrawn":
         this.withdrawals.get(news.id)?.(news.done);
         this.withdrawals.delete(news.id);

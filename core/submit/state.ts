@@ -127,13 +127,8 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
         return this.setAlarm(out);
       case "ask":
         return this.ask(event, out);
-      case "answered": {
-        const open = this.asks.get(event.answer.re);
-        if (open === undefined || open.to !== event.from) return;
-        this.asks.delete(event.answer.re);
-        out.effects.push({ kind: "live_answer", rid: event.answer.re, answer: event.answer });
-        return;
-      }
+      case "answered":
+        return this.answered(event, out);
       case "undelivered":
         for (const [rid, open] of this.asks) if (open.to === event.to) this.unanswered(rid, event.why, out);
         return;
@@ -353,15 +348,15 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
   }
 
   private ask(event: EventOf<"ask">, out: Out): void {
-    const open = {
-      ask: event.ask,
-      to: event.to,
-      deadline_ms: event.deadline_ms,
-      pause_ms: askAgain_ms,
-      due_ms: event.now_ms,
-    };
-    this.asks.set(event.ask.rid, open);
+    const { ask, to, deadline_ms } = event;
+    this.asks.set(ask.rid, { ask, to, deadline_ms, pause_ms: askAgain_ms, due_ms: event.now_ms });
     this.tick(event.now_ms, out);
+  }
+
+  private answered({ from, answer }: EventOf<"answered">, out: Out): void {
+    if (this.asks.get(answer.re)?.to !== from) return;
+    this.asks.delete(answer.re);
+    out.effects.push({ kind: "live_answer", rid: answer.re, answer });
   }
 
   private unanswered(rid: number, why: NoAnswer, out: Out): void {
