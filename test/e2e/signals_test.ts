@@ -171,7 +171,8 @@ describe("other ends of a terminal", () => {
 describe("a task that is hard to end", () => {
   test("and starts others that leave its session is ended with all of them", async () => {
     const file = join(place.cwd, "tree");
-    const line = `for n in 1 2 3; do setsid sh -c 'echo $$ >>${file}; exec sleep 63' & done; sleep 0.3; echo ready; wait`;
+    const child = `setsid sh -c 'echo $$ >>${file}; exec sleep 63' &`;
+    const line = `for n in 1 2 3; do ${child} done; sleep 0.3; echo ready; wait`;
     const run = place.start(["run", "--grace", "0.3s", "--shell", line]);
     await until(() => run.stdout.includes("ready"), "the task to be ready");
     await place.must(["cancel", "last"]);

@@ -142,7 +142,7 @@ describe("the relay, spoken to by a hostile client", () => {
 
   const readJson = (path: string) => JSON.parse(readFileSync(path, "utf8"));
 
-  test("takes no task for an endpoint that does not want him, none in another's name, and nothing altered", async () => {
+  test("takes no task for an endpoint that does not want him, none of others, and nothing altered", async () => {
     const key = readJson(join(anna.home, "endpoints/lab/key.json")).identity.record;
     await sealer.prepare(key);
     const witness = join(anna.cwd, "mallory");

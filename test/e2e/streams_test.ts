@@ -111,7 +111,8 @@ describe("standard output and error", () => {
 
   test("end quietly when nobody reads on, and the task with them", async () => {
     const began_ms = performance.now();
-    const line = `"$gc" run --shell 'echo $$ >${place.cwd}/endless; while :; do echo y; done' | head -1; echo "\${PIPESTATUS[0]}"`;
+    const task = `echo $$ >${place.cwd}/endless; while :; do echo y; done`;
+    const line = `"$gc" run --shell '${task}' | head -1; echo "\${PIPESTATUS[0]}"`;
     const { stdout, stderr } = await place.sh(line);
     expect(stdout).toBe("y\n141\n");
     expect(stderr).toBe("");

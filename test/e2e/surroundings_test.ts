@@ -8,6 +8,8 @@ const place = new Throwaway();
 beforeAll(() => place.must(["run", "--", "true"]));
 afterAll(() => place.close());
 
+if (noWrongClock !== undefined) console.log(`SKIPPED: a clock that is wrong by a day (${noWrongClock})`);
+
 const aBug = /bug:|\n\s+at /;
 
 describe("a hostile working directory", () => {
@@ -118,7 +120,7 @@ describe("a hostile environment", () => {
 });
 
 describe("bad input", () => {
-  test("10 MiB and one byte of a task is refused before anything is sent, with size and limit; 9 MiB is run", async () => {
+  test("10 MiB and one byte of a task is refused at once, with size and limit; 9 MiB is run", async () => {
     const file = join(place.cwd, "big.jsonl");
     const task = (bytes: number) => `${JSON.stringify({ argv: ["true"], env: { BIG: "x".repeat(bytes) } })}\n`;
     writeFileSync(file, task(10 * 1024 * 1024 + 1));
@@ -296,5 +298,3 @@ describe.skipIf(noWrongClock !== undefined)("a clock that is wrong by a day", ()
     }, 20_000);
   }
 });
-
-if (noWrongClock !== undefined) test.skip(`a clock that is wrong by a day: ${noWrongClock}`, () => {});
