@@ -10,7 +10,7 @@ import type { Home } from "../core/config/home.ts";
 import { loadEndpointKey } from "../core/config/identity.ts";
 import { runEndpoint } from "../core/endpoint/daemon.ts";
 import { GcError } from "../core/errors.ts";
-import { readTextIfThere } from "../core/host/files.ts";
+import { readJsonIfThere, readTextIfThere } from "../core/host/files.ts";
 import type { Host } from "../core/host/host.ts";
 import { leaseIsLive, readLease } from "../core/host/lease.ts";
 import { createLog } from "../core/host/log.ts";
@@ -21,6 +21,8 @@ import { ensureLocalRelay } from "../core/relay/local.ts";
 
 /** How long a detached start may take. */
 const startWithin_ms = 30_000;
+/** How long it waits beyond that for the relay, so that others find the endpoint at once; a relay may well be away. */
+const connectWithin_ms = 2000;
 
 /**
  * Runs the endpoint in this process until it is over. `write` takes the lines of its log; `started` is told when the
@@ -65,9 +67,13 @@ export async function endpointDetached(own: OwnEndpointFolder, host: Host): Prom
   const pid = spawnDetached(argv, { log_path: own.paths.log, env, cwd: own.paths.dir });
   const identity = identify(pid);
   const deadline = host.clock.monotonic() + startWithin_ms;
+  let ready_ms = Number.POSITIVE_INFINITY;
   for (;;) {
-    const facts = readTextIfThere(own.paths.facts);
-    if (facts?.includes(`"pid": ${pid},`) === true || facts?.includes(`"pid":${pid},`) === true) return pid;
+    const facts = readJsonIfThere(own.paths.facts) as { pid?: number; connected?: boolean } | undefined;
+    if (facts?.pid === pid) {
+      ready_ms = Math.min(ready_ms, host.clock.monotonic());
+      if (facts.connected === true || host.clock.monotonic() > ready_ms + connectWithin_ms) return pid;
+    }
     const dead = identity === undefined || !alive(identity);
     if (dead || host.clock.monotonic() > deadline) {
       const log = (readTextIfThere(own.paths.log) ?? "").slice(before).trim().split("\n").slice(-5).join("\n");

@@ -90,8 +90,10 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
 
   const door = engine.type === "batch" ? await ownDoor(paths.dir, own.identity.id, host) : undefined;
   const act = new Acting(options, host, state, courier, journal, boot, door, (code) => finish(code));
-  await act.open();
-  writeJson(paths.facts, { v: 1, id: own.identity.id, pid: process.pid, host: host.hostname, since_ms: self.since_ms });
+  const { pid, since_ms } = self;
+  const facts = { v: 1, id: own.identity.id, pid, host: host.hostname, since_ms };
+  writeJson(paths.facts, { ...facts, connected: false });
+  await act.open(() => writeJson(paths.facts, { ...facts, connected: true }));
   host.log.info("endpoint.started", { name, id: own.identity.id, tasks: state.memory.unfinished });
 
   const over = done.then(async (code) => {
@@ -174,7 +176,9 @@ class Acting {
     this.turns.push(event);
   }
 
-  async open(): Promise<void> {
+  /** `connected` is told once, when the relay knows this endpoint. */
+  async open(connected: () => void): Promise<void> {
+    let told = false;
     this.blocks?.sweep(this.state.memory.blocks.values());
     await this.hall.open(this.state.memory.workers.keys());
     this.files.sweep((tid) => this.state.memory.held.has(envelopeOf(tid as TaskId)));
@@ -196,7 +200,11 @@ class Acting {
       relay,
       principalSelf(own.identity, about),
       {
-        up: (link: Link) => this.relay.up(link),
+        up: (link: Link) => {
+          this.relay.up(link);
+          if (!told) connected();
+          told = true;
+        },
         messages: (link, messages) => this.relay.messages(link, messages),
         down: (link) => this.relay.down(link),
         waiting: (delay_ms, reason) => this.host.log.info("relay.waiting", { delay_ms, reason: reason.message }),
