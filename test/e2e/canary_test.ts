@@ -11,7 +11,7 @@ import { World } from "./world.ts";
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+}, 20_000);
 
 async function openWorld(): Promise<World> {
   const world = await World.open();

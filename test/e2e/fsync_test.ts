@@ -12,7 +12,7 @@ if (missing !== undefined) console.log(`SKIPPED: the order of fsync and acknowle
 const worlds: World[] = [];
 afterAll(async () => {
   for (const world of worlds) await world.close();
-});
+}, 20_000);
 
 /** A world that works while strace looks at its daemons. */
 async function traced(envelopes: number, planted: string): Promise<{ [role: string]: Checked }> {

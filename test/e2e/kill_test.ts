@@ -28,8 +28,8 @@ async function openWorld(slots: number): Promise<World> {
 async function closeWorlds(): Promise<void> {
   for (const world of worlds.splice(0)) await world.close();
 }
-afterEach(closeWorlds);
-afterAll(closeWorlds);
+afterEach(closeWorlds, 20_000);
+afterAll(closeWorlds, 20_000);
 
 /** Names of all crash points in the sources. */
 function crashPoints(): string[] {

@@ -38,7 +38,7 @@ describe.skipIf(missing !== undefined)("two machines", () => {
   afterAll(async () => {
     await relay?.close();
     cable?.remove();
-  });
+  }, 20_000);
 
   test("a command runs on the other machine, its output comes back", async () => {
     await user.gc(["login", "-"], { stdin: await invite() });
