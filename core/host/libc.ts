@@ -15,6 +15,9 @@ export interface Libc {
   pipe(): { read: number; write: number } | undefined;
   /** Makes room in a pipe; the kernel may say no. */
   growPipe(fd: number, bytes: number): void;
+  /** Processors that the calling thread may run on; its children inherit that. */
+  affinity(): number[] | undefined;
+  setAffinity(cpus: readonly number[]): boolean;
   /** Soft limit of open files, which children inherit. */
   setSoftNofile(soft: number): boolean;
 }
@@ -26,6 +29,8 @@ const oCloexec = 0o2000000;
 const fSetFlags = 4;
 const fSetPipeSize = 1031;
 const rlimitNofile = 7;
+/** Room for 8,192 processors; the kernel refuses a mask that is smaller than its own. */
+const cpuMaskBytes = 1024;
 
 let loaded: { libc: Libc | undefined } | undefined;
 
@@ -54,6 +59,8 @@ function bind(): Libc {
     fcntl: { args: [i32, i32, i32], returns: i32 },
     getrlimit: { args: [i32, pointer], returns: i32 },
     setrlimit: { args: [i32, pointer], returns: i32 },
+    sched_getaffinity: { args: [i32, u64, pointer], returns: i32 },
+    sched_setaffinity: { args: [i32, u64, pointer], returns: i32 },
   });
   const status = new Int32Array(1);
   return {
@@ -68,6 +75,18 @@ function bind(): Libc {
     },
     growPipe(fd, bytes) {
       symbols.fcntl(fd, fSetPipeSize, bytes);
+    },
+    affinity() {
+      const mask = new Uint8Array(cpuMaskBytes);
+      if (symbols.sched_getaffinity(0, BigInt(cpuMaskBytes), ptr(mask)) < 0) return undefined;
+      const cpus: number[] = [];
+      for (let cpu = 0; cpu < cpuMaskBytes * 8; cpu++) if (((mask[cpu >> 3] ?? 0) >> (cpu & 7)) & 1) cpus.push(cpu);
+      return cpus;
+    },
+    setAffinity(cpus) {
+      const mask = new Uint8Array(cpuMaskBytes);
+      for (const cpu of cpus) mask[cpu >> 3] = (mask[cpu >> 3] ?? 0) | (1 << (cpu & 7));
+      return symbols.sched_setaffinity(0, BigInt(cpuMaskBytes), ptr(mask)) === 0;
     },
     setSoftNofile(soft) {
       const limit = new BigUint64Array(2);

@@ -2,6 +2,7 @@
  * `worker.json`: what an endpoint writes into the directory of a worker before it starts it with `gc __worker DIR`. It
  * holds the secret of the link, so the file has mode 0600 and the secret is never in argv or environment.
  */
+import { containerTypes, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
 import { resourcesSchema } from "./task.ts";
 
@@ -26,6 +27,34 @@ export const workerFileSchema = {
       minimum: 0,
       description:
         "For workers of blocks: a node has as many slots as it has such shares of cores, but at most `slots`.",
+    },
+    memory_mib_per_slot: {
+      type: "integer",
+      minimum: 1,
+      description: "Memory of a task that names none; a node of a block has no more slots than such shares.",
+    },
+    accelerators: {
+      type: "array",
+      items: { type: "string", minLength: 1, maxLength: 128 },
+      maxItems: 1024,
+      description: "Names of the accelerators that are lent to tasks, each to one at a time.",
+    },
+    accelerator_each: {
+      type: "boolean",
+      default: false,
+      description: "Every task gets one accelerator unless it says otherwise. Default: those that ask.",
+    },
+    cpu_affinity: { ...cpuAffinitySchema, default: "none" },
+    container: {
+      type: "object",
+      description: "Tasks run inside this image.",
+      properties: {
+        type: { enum: containerTypes },
+        image: { type: "string", minLength: 1, maxLength: 4096 },
+        options: { type: "array", items: { type: "string" }, description: "Words for the container program." },
+      },
+      required: ["type", "options"],
+      additionalProperties: false,
     },
     prefetch: { type: "integer", minimum: 0, description: "Tasks to hold beyond `slots`." },
     sandboxes: { type: "string", minLength: 1, description: "Directory for sandboxes, best on a local disk." },

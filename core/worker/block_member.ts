@@ -12,6 +12,8 @@ import type { Host } from "../host/host.ts";
 import { userId } from "../host/private_file.ts";
 import { parse } from "../schema/validate.ts";
 import type { WorkerFile } from "../schema/worker_file.ts";
+import { groupsOfList } from "./cpu_affinity.ts";
+import { type NodeResources, namedAccelerators, nodeResources, thisNode } from "./node_resources.ts";
 
 /** Says that sandboxes lie on the node's own disk. */
 export const nodeLocal = "node-local";
@@ -26,22 +28,45 @@ export function joinBlock(dir: string, host: Host): string {
   const block = parse("worker_file", value, "block file");
   const { id, folder } = newFolder(join(dir, "workers"), block.id, host);
   const sandboxes = block.sandboxes === nodeLocal ? localSandboxes(host) : block.sandboxes;
-  const cores = coresOfNode(host.env);
-  const slots = Math.max(1, Math.min(block.slots, Math.floor(cores / (block.cores_per_slot || 1))));
-  const memory_mib = Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
-  const resources = { memory_mib, ...block.resources, cores: Math.max(slots, cores) };
-  const file: WorkerFile = { ...block, id, sandboxes, slots, resources };
+  const shape = shapeOnNode(block, nodeResources(thisNode(host.env, host.hostname)));
+  const file: WorkerFile = { ...block, ...shape, id, sandboxes };
   writeJson(join(folder, "worker.json"), file);
   return folder;
 }
 
-/** Cores that the scheduler gave us on this node; where it does not say, those that the system lets us use. */
-function coresOfNode(env: { readonly [name: string]: string | undefined }): number {
-  for (const name of ["SLURM_CPUS_ON_NODE", "NCPUS", "PBS_NUM_PPN", "NSLOTS", "COBALT_JOBSIZE_CORES"]) {
-    const said = Number(env[name]);
-    if (Number.isInteger(said) && said > 0) return said;
+/**
+ * How many tasks a node of a block runs at once, and what they share: as many as it has shares of cores, of memory and
+ * of accelerators, but at most as the endpoint says (providers.md §18.1).
+ * @throws GcError missing `block.no_accelerators` when the endpoint shares out some and the node has none of them.
+ */
+export function shapeOnNode(
+  block: WorkerFile,
+  node: NodeResources,
+): Pick<WorkerFile, "slots" | "resources" | "accelerators"> {
+  const each = block.accelerator_each === true;
+  const asked = block.accelerators ?? [];
+  const accelerators = asked.length > 0 ? namedAccelerators(asked, node) : foundAccelerators(block, node);
+  if (each && accelerators.length === 0) {
+    const what = `Of the accelerators ${asked.join(", ")} none is on this node, which has ${node.accelerators.join(", ") || "none"}`;
+    throw new GcError("missing", "block.no_accelerators", what, { hint: "Edit available_accelerators in config.yaml" });
   }
-  return os.availableParallelism();
+  const shares = [
+    block.slots,
+    node.cores / (block.cores_per_slot || 1),
+    node.memory_mib / (block.memory_mib_per_slot ?? 1),
+    each ? accelerators.length : block.slots,
+    groupsOfList(block.cpu_affinity ?? "none") ?? block.slots,
+  ];
+  // A share like 0.1 is not exactly that.
+  const slots = Math.max(1, Math.floor(Math.min(...shares) + 1e-6));
+  const resources = { cores: Math.max(slots, node.cores), memory_mib: node.memory_mib, gpus: accelerators.length };
+  return { slots, resources, ...(accelerators.length > 0 ? { accelerators: [...accelerators] } : {}) };
+}
+
+/** Nobody named any: those that the node has, or failing that as many as the scheduler was asked for. */
+function foundAccelerators({ resources }: WorkerFile, node: NodeResources): readonly string[] {
+  if (node.accelerators.length > 0 || node.accelerators_given) return node.accelerators;
+  return Array.from({ length: resources.gpus ?? 0 }, (_, i) => String(i));
 }
 
 function newFolder(workers: string, block: string, host: Host): { id: string; folder: string } {

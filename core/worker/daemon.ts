@@ -18,12 +18,16 @@ import type { WorkerFile } from "../schema/worker_file.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { Frameable } from "../wire/codec.ts";
 import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "../wire/link.ts";
+import type { Surroundings } from "./command.ts";
+import { ContainerKeeper } from "./container_keeper.ts";
 import type { Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
 import { endpointAddress } from "./endpoint_address.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { initialEnvironment } from "./initial_environment.ts";
 import { killLeftovers, leaveTrace } from "./leftovers.ts";
+import { type NodeResources, nodeResources, thisNode } from "./node_resources.ts";
+import { sharingOf } from "./placement.ts";
 import { RunningTasks } from "./running.ts";
 import { Spool } from "./spool.ts";
 import { WorkerState } from "./state.ts";
@@ -104,13 +108,15 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     this.#spool = new Spool(dir, () => host.clock.monotonic());
     const { slots, prefetch, resources } = file;
     const { finished } = this.#spool.content();
-    const facts = { host: host.hostname, pid: process.pid, slots, prefetch, resources };
+    const node = nodeResources(thisNode(host.env, host.hostname));
+    const sharing = sharingOf(file, node, host.log);
+    const facts = { host: host.hostname, pid: process.pid, slots, prefetch, resources, sharing };
     this.#state = new WorkerState(facts, finished);
     this.#turns = runInTurns<WorkerEvent, WorkerRecord, WorkerEffect>(this, soon, (error) => this.#fail(error));
     const push = (event: WorkerEvent): void => this.#turns.push(event);
     const { id: worker_id, sandboxes, outputs } = file;
     const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };
-    this.#tasks = new RunningTasks(host, { ...env }, places, push);
+    this.#tasks = new RunningTasks(host, surroundings(dir, file, env, node), places, push);
     for (const { tid, attempt, result } of finished) this.#tasks.remember(tid, attempt, result);
     this.#watching = new Watching(
       host.clock,
@@ -221,7 +227,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   }
 
   #start(effect: Extract<WorkerEffect, { t: "start" }>): void {
-    const { key, tid, attempt, spec } = effect;
+    const { key, tid, attempt, spec, seat } = effect;
     if (!this.#spool.works) {
       this.#turns.push({ t: "start_held", key });
       return;
@@ -233,7 +239,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       this.#turns.push({ t: "ended", key, exit: { code: 0, signal: null }, harvest, now: this.#now() });
       return;
     }
-    this.#tasks.start(key, tid, attempt, spec);
+    this.#tasks.start(key, tid, attempt, spec, seat);
     crashPoint("worker.after_start");
   }
 
@@ -326,6 +332,16 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   #now(): Now {
     return { wall_ms: this.#host.clock.now(), mono_ms: this.#host.clock.monotonic() };
   }
+}
+
+function surroundings(
+  dir: string,
+  file: WorkerFile,
+  env: { readonly [name: string]: string },
+  { accelerator_kind }: NodeResources,
+): Surroundings {
+  const containers = file.container === undefined ? undefined : new ContainerKeeper(file.container, dir, env);
+  return { env: { ...env }, added: Object.keys(file.env), accelerator_kind, containers };
 }
 
 /** Changes when another socket is made at a path; empty when there is none. */

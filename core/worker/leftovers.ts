@@ -8,6 +8,7 @@ import { readJsonIfThere, removeTree, writeJson } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { environmentValue, type ProcessIdentity, processTable, signal } from "../host/processes.ts";
 import { slotName } from "./berth.ts";
+import { removeLeftContainers } from "./container_keeper.ts";
 import { removeSandbox } from "./sandbox.ts";
 import { readSpool } from "./spool.ts";
 
@@ -40,6 +41,8 @@ export async function killLeftovers(dir: string, host: Host): Promise<void> {
     if (round === 0) host.log.warn("worker.leftovers_killed", { dir, processes: found.length });
     await new Promise<void>((resolve) => host.clock.after(pause_ms, resolve));
   }
+  const containers = await removeLeftContainers(dir, host.env);
+  if (containers > 0) host.log.warn("worker.containers_removed", { dir, containers });
   const trace = readJsonIfThere(tracePath(dir)) as WorkerTrace | undefined;
   if (trace === undefined) return;
   removeSlots(trace.sandboxes, trace.worker_id);

@@ -14,7 +14,7 @@ import type { Tty } from "./pty.ts";
 
 /** What a process is made of. */
 export interface Ingredients {
-  spec: TaskSpec;
+  argv: string[];
   env: { [name: string]: string };
   cwd: string;
   /** Standard input: a descriptor, which stays ours to close, or how the runtime makes it. */
@@ -22,6 +22,8 @@ export interface Ingredients {
   stdout: number | "ignore";
   stderr: number | "ignore";
   tty: Tty | undefined;
+  /** Calls its argument so that what that starts is bound to processors; it is given words for before the command. */
+  bound: ((start: (prefix: readonly string[]) => Bun.Subprocess) => Bun.Subprocess) | undefined;
   exited(exit: Exit, process: Bun.Subprocess): void;
 }
 
@@ -30,8 +32,7 @@ export type Made = { process: Bun.Subprocess } | { outcome: Outcome };
 
 /** Makes the process. Never throws. */
 export function makeProcess(ingredients: Ingredients): Made {
-  const { spec, env, cwd } = ingredients;
-  const argv = spec.argv ?? ["/bin/sh", "-c", spec.script ?? ""];
+  const { argv, env, cwd } = ingredients;
   try {
     return { process: spawn(argv, ingredients) };
   } catch (error) {
@@ -48,6 +49,11 @@ export function makeProcess(ingredients: Ingredients): Made {
 }
 
 function spawn(argv: string[], ingredients: Ingredients): Bun.Subprocess {
+  if (ingredients.bound === undefined) return spawnHere(argv, ingredients);
+  return ingredients.bound((prefix) => spawnHere([...prefix, ...argv], ingredients));
+}
+
+function spawnHere(argv: string[], ingredients: Ingredients): Bun.Subprocess {
   const { env, cwd, tty, exited } = ingredients;
   const onExit = (process: Bun.Subprocess, code: number | null, signal: number | null): void => {
     exited({ code, signal: signal === null ? null : String(process.signalCode ?? signal) }, process);

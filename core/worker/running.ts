@@ -5,25 +5,28 @@
  */
 
 import * as fs from "node:fs";
-import { homedir } from "node:os";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
+import { removeIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { signal } from "../host/processes.ts";
 import type { Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import { type AttemptKey, type Exit, keyOf } from "./attempt.ts";
 import { type Berth, type BerthPlaces, Berths, type Harvested, outputFile } from "./berth.ts";
+import { commandOf, type Surroundings } from "./command.ts";
 import type { Harvest, Now, WorkerEvent } from "./decision.ts";
-import { taskEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { makePipeInput, SocketInput, type TaskInput } from "./input.ts";
 import { MemoryPressure } from "./memory_pressure.ts";
+import { MemoryWatch } from "./memory_watch.ts";
 import { notStored } from "./outcome.ts";
 import { bytesOf, readOutputFile } from "./output.ts";
-import { directoryOf, inlineInput, makeProcess } from "./process.ts";
+import { Pinning } from "./pinning.ts";
+import { inlineInput, makeProcess } from "./process.ts";
 import { Tty } from "./pty.ts";
 import { removeSandbox } from "./sandbox.ts";
+import type { Seat } from "./seats.ts";
 import { signalTree, Trees } from "./tree.ts";
 
 /** One task that runs. */
@@ -32,6 +35,7 @@ interface RunningTask {
   readonly tid: string;
   readonly attempt: number;
   readonly spec: TaskSpec;
+  readonly seat: Seat | undefined;
   readonly berth: Berth;
   pid: number;
   process: Bun.Subprocess | undefined;
@@ -43,6 +47,12 @@ interface RunningTask {
   trouble: string | undefined;
   /** Somebody follows, or followed, its output. */
   followed: boolean;
+  /** Memory it asked for; 0 when it did not. */
+  readonly limit_mib: number;
+  /** Where the container that runs it beside us has its id. */
+  cidfile: string | undefined;
+  /** That container may live on after its client. */
+  cid_doubtful: boolean;
 }
 
 /** Without adoption nobody tells that what a task left behind has ended: it is looked at again after this time. */
@@ -50,12 +60,14 @@ const lookAgain_ms = 50;
 
 export class RunningTasks {
   readonly #host: Host;
-  readonly #env: { readonly [name: string]: string };
+  readonly #around: Surroundings;
   readonly #places: BerthPlaces;
   readonly #push: (event: WorkerEvent) => void;
   readonly #berths: Berths;
   readonly #trees = new Trees();
   readonly #pressure = new MemoryPressure();
+  readonly #memory: MemoryWatch<RunningTask>;
+  #pinning: Pinning | undefined;
   readonly #tasks = new Map<AttemptKey, RunningTask>();
   /** Main processes that have not ended. */
   #ownPeak_kib = 0;
@@ -64,22 +76,19 @@ export class RunningTasks {
   /** Attempts that are over and whose result the endpoint may not have. */
   readonly #over = new Map<AttemptKey, Harvested>();
 
-  /** `env`: what all tasks get. */
-  constructor(
-    host: Host,
-    env: { readonly [name: string]: string },
-    places: BerthPlaces,
-    push: (event: WorkerEvent) => void,
-  ) {
+  constructor(host: Host, around: Surroundings, places: BerthPlaces, push: (event: WorkerEvent) => void) {
     this.#host = host;
-    this.#env = env;
+    this.#around = around;
     this.#places = places;
     this.#push = push;
     this.#berths = new Berths(places);
+    this.#memory = new MemoryWatch(host.clock, around.containers?.beside === true, ({ key }, used_mib) => {
+      push({ t: "over_memory", key, used_mib, now: this.#now() });
+    });
   }
 
   /** Makes the process of a task; answers by `started` or `not_started`. */
-  start(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec): void {
+  start(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, seat: Seat | undefined): void {
     let berth: Berth | undefined;
     try {
       berth = this.#berths.take();
@@ -88,6 +97,7 @@ export class RunningTasks {
         tid,
         attempt,
         spec,
+        seat,
         berth,
         pid: 0,
         process: undefined,
@@ -97,6 +107,9 @@ export class RunningTasks {
         input: undefined,
         trouble: undefined,
         followed: spec.attach === true,
+        limit_mib: spec.resources?.memory_mib ?? 0,
+        cidfile: undefined,
+        cid_doubtful: false,
       };
       this.#launch(task);
     } catch (error) {
@@ -109,6 +122,7 @@ export class RunningTasks {
   signal(key: AttemptKey, name: NodeJS.Signals, scope: "group" | "tree"): void {
     const task = this.#tasks.get(key);
     if (task === undefined) return;
+    if (scope === "tree" && name === "SIGKILL" && task.cidfile !== undefined) return this.#killContainer(task);
     if (scope === "tree") signalTree(this.#members(task), task, name);
     else if (task.exit === undefined) signal(-task.pid, name);
   }
@@ -181,14 +195,22 @@ export class RunningTasks {
   }
 
   #launch(task: RunningTask): void {
-    const { key, tid, attempt, spec, berth } = task;
+    const { key, spec, berth } = task;
     const sandbox = spec.sandbox === false ? undefined : berth.sandbox.prepare();
+    const command = commandOf(this.#around, task, sandbox);
+    if ("outcome" in command) {
+      this.#berths.give(berth);
+      this.#push({ t: "not_started", key, outcome: command.outcome, now: this.#now() });
+      return;
+    }
+    task.cidfile = command.cidfile;
     const discard = spec.output === "discard";
     const stdin = this.#stdinOf(task);
     const made = makeProcess({
-      spec,
-      env: taskEnvironment(this.#env, spec, tid, attempt, sandbox),
-      cwd: directoryOf(spec, sandbox, this.#env.HOME ?? homedir()),
+      argv: command.argv,
+      env: command.env,
+      cwd: command.cwd,
+      bound: this.#boundTo(task.seat),
       stdin,
       stdout: discard ? "ignore" : berth.stdout.fd,
       stderr: discard ? "ignore" : berth.stderr.fd,
@@ -209,7 +231,27 @@ export class RunningTasks {
     task.tty?.begin(made.process.terminal, spec.stdin);
     this.#tasks.set(key, task);
     this.#byPid.set(task.pid, task);
+    if (task.limit_mib > 0) this.#memory.watch(task);
     this.#push({ t: "started", key, now: this.#now() });
+  }
+
+  /** What starts a process on the processors of a seat. */
+  #boundTo(
+    seat: Seat | undefined,
+  ): ((start: (prefix: readonly string[]) => Bun.Subprocess) => Bun.Subprocess) | undefined {
+    if (seat === undefined || seat.cpus.length === 0) return undefined;
+    this.#pinning ??= new Pinning(this.#host.log, this.#around.env.PATH);
+    const pinning = this.#pinning;
+    return (start) => pinning.bound(seat.cpus, start);
+  }
+
+  /** Its client ends by itself then, with what there is of output; if it does not, it is ended too. */
+  #killContainer(task: RunningTask): void {
+    const ended = this.#around.containers?.kill(task.cidfile ?? "") ?? Promise.resolve();
+    task.cid_doubtful = true;
+    void ended.then(() => {
+      if (this.#tasks.get(task.key) === task) signalTree(this.#members(task), task, "SIGKILL");
+    });
   }
 
   /** How the task gets its input; a number is a descriptor to be closed after the start. */
@@ -260,21 +302,46 @@ export class RunningTasks {
   /** The main process has ended: is it all? */
   #settle(task: RunningTask): void {
     if (task.exit === undefined || this.#tasks.get(task.key) !== task) return;
+    if (task.cidfile !== undefined && this.#awaitsContainer(task, task.exit)) return;
     const strays = this.#trees.strays(this.#byPid);
     const clean = strays?.length === 0 || this.#members(task).length === 0;
     if (clean && (task.tty === undefined || task.tty.over)) return this.#finish(task, true);
-    if (!task.clearing) {
-      task.clearing = true;
-      this.#clearing.add(task);
-      this.#push({ t: "exited", key: task.key, exit: task.exit, now: this.#now() });
-    }
+    this.#announceClearing(task, task.exit);
     if (!this.#trees.adopts) this.#host.clock.after(lookAgain_ms, () => this.#settle(task));
+  }
+
+  #announceClearing(task: RunningTask, exit: Exit): void {
+    if (task.clearing) return;
+    task.clearing = true;
+    this.#clearing.add(task);
+    this.#push({ t: "exited", key: task.key, exit, now: this.#now() });
+  }
+
+  /** A client that was killed tells nothing of its container: that is removed before the task counts as over. */
+  #awaitsContainer(task: RunningTask, exit: Exit): boolean {
+    const { cidfile } = task;
+    if (cidfile === undefined) return false;
+    if (exit.signal === null && !task.cid_doubtful) {
+      task.cidfile = undefined;
+      removeIfThere(cidfile);
+      return false;
+    }
+    if (task.clearing) return true;
+    this.#announceClearing(task, exit);
+    const removed = this.#around.containers?.remove(cidfile) ?? Promise.resolve();
+    void removed.then(() => {
+      task.cidfile = undefined;
+      this.#settle(task);
+    });
+    return true;
   }
 
   #finish(task: RunningTask, clean: boolean): void {
     const { key, tid, attempt, spec, berth } = task;
     this.#tasks.delete(key);
     this.#clearing.delete(task);
+    if (task.limit_mib > 0) this.#memory.forget(task);
+    if (task.cidfile !== undefined) void this.#around.containers?.remove(task.cidfile);
     task.input?.close();
     task.tty?.close();
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
