@@ -11,14 +11,14 @@ import { findCommand } from "../host/command.ts";
 import { endpointTasksMax } from "../limits.ts";
 import type { BatchEngine } from "../schema/batch_engine.ts";
 import { nodeLocal } from "../worker/block_member.ts";
+import type { BatchSettings } from "./batch_settings.ts";
 import type { BlockDeskSettings } from "./block_desk.ts";
-import type { BatchSettings } from "./blocks.ts";
 
 /** Before its end a block gets no more tasks: a tenth of its walltime, but neither too short nor too long. */
 const warnShare = 0.1;
 const warnLeast_s = 30;
 const warnMost_s = 300;
-/** DESIGN §6: no more than one submission in 10 s. The first few of a burst may follow each other faster. */
+/** DESIGN §6: no more than one submission in 10 s. */
 const submitGap_ms = 10_000;
 const pollFast_ms = 5000;
 const tasksAhead = 256;
@@ -127,7 +127,8 @@ export function openScheduler(engine: BatchEngine, path: string | undefined): Pr
 }
 
 function profileOf(name: BatchEngine["scheduler"]): Profile {
-  const profile = schedulers[name];
+  const known: { readonly [name: string]: Profile } = schedulers;
+  const profile = known[name];
   if (profile !== undefined) return profile;
   throw new GcError("config", "scheduler.unknown", `This version of gc does not speak to the scheduler "${name}"`);
 }

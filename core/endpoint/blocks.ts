@@ -3,43 +3,21 @@
  * hears of it, an unclear answer is looked up by the block's name and never repeated blindly, silence proves nothing,
  * and a block is over only when the scheduler says so and all its workers are buried.
  */
-import { type BlockView, type ScalingRules, scale } from "../engine/scaling.ts";
+import { type BlockView, scale } from "../engine/scaling.ts";
 import { barrenStartsMax } from "../limits.ts";
+import type { BlockInfo } from "../schema/live_message.ts";
+import type { BatchSettings } from "./batch_settings.ts";
+import {
+  blockInfo,
+  excuseOf,
+  freshStanding,
+  noticeRestart,
+  type Standing,
+  tasksOf,
+  workersOf,
+} from "./block_standing.ts";
 import type { Desk, EndpointEvent } from "./decision.ts";
 import type { BlockRow } from "./memory.ts";
-
-/** What a batch engine is set to do. */
-export interface BatchSettings extends ScalingRules {
-  readonly kind: "batch";
-  readonly tasks_max: number;
-  readonly walltime_s: number;
-  /** So long before its end a block gets no more tasks. */
-  readonly warn_s: number;
-  /** Between two submissions. */
-  readonly submit_gap_ms: number;
-  /** Between two looks at the scheduler: while something is expected to change, and otherwise. */
-  readonly poll_fast_ms: number;
-  readonly poll_slow_ms: number;
-  /** A block that is not listed counts as gone after so many looks in a row and so long after its submission. */
-  readonly absent_polls: number;
-  readonly absent_after_ms: number;
-}
-
-/** What is known of a block beyond the journal; made anew after a restart. */
-interface Standing {
-  stage: BlockView["stage"];
-  /** The scheduler said that it is over; its workers are being buried. */
-  ending: string | undefined;
-  joined: boolean;
-  unwanted: boolean;
-  state: string;
-  reason: string | undefined;
-  started_ms: number | undefined;
-  start_estimate_ms: number | undefined;
-  idle_since_ms: number | undefined;
-  absences: number;
-  restarts: number;
-}
 
 type SentEvent = Extract<EndpointEvent, { t: "block_sent" }>;
 type SeenEvent = Extract<EndpointEvent, { t: "blocks_seen" }>;
@@ -50,6 +28,12 @@ const failuresMax = 10;
 /** A name that was looked up so often, over so long, and never found was never accepted. */
 const lostAfterLooks = 3;
 const lostAfter_ms = 120_000;
+/** A block that was told to go and is still there is told again after this time. */
+const tellAgain_ms = 30_000;
+/** At a stop workers get so long to leave by themselves before their blocks are cancelled. */
+const leaveWithin_ms = 10_000;
+/** Blocks that ended lately and are still shown. */
+const pastMax = 5;
 /** Ends that say nothing about the tasks that were running. */
 const blameless: ReadonlySet<string> = new Set(["timeout", "cancelled", "node_fail", "preempted", "launch_failed"]);
 
@@ -61,7 +45,9 @@ export class Blocks {
   private failures = 0;
   private polling = false;
   private first: boolean;
-  private stopping = false;
+  private stopping_ms: number | undefined;
+  private hurry = false;
+  private readonly past: BlockInfo[] = [];
   /** Where the configuration does not say how many slots a node has, the first worker does. */
   private slots_seen = 0;
 
@@ -74,7 +60,7 @@ export class Blocks {
 
   /** After a replay: blocks may be anywhere; those without an id are looked up. */
   begin(desk: Desk): void {
-    for (const id of desk.memory.blocks.keys()) this.standings.set(id, fresh());
+    for (const id of desk.memory.blocks.keys()) this.standings.set(id, freshStanding(true));
     if (desk.memory.blocks.size > 0) this.first = false;
   }
 
@@ -82,8 +68,9 @@ export class Blocks {
   settle(desk: Desk, now_ms: number): void {
     this.watchIdleness(desk, now_ms);
     this.watchWalltime(desk, now_ms);
-    if (this.stopping) this.giveAllBack(desk);
-    else if (desk.memory.paused === undefined) this.adjust(desk, now_ms);
+    if (this.stopping_ms !== undefined) this.giveAllBack(desk, this.stopping_ms, now_ms);
+    else this.adjust(desk, now_ms);
+    this.remind(desk, now_ms);
     this.poll(desk);
   }
 
@@ -95,7 +82,7 @@ export class Blocks {
       this.failures = 0;
       desk.record({ t: "block_submitted", block, job: outcome.id });
       standing.state = "pending";
-      if (this.stopping || standing.unwanted) desk.effect({ t: "cancel_block", block });
+      if (this.stopping_ms !== undefined || standing.unwanted) this.cancel(desk, block, standing, now_ms);
       return;
     }
     standing.reason = outcome.text;
@@ -105,7 +92,7 @@ export class Blocks {
     }
     this.failures++;
     this.next_submit_ms = now_ms + this.settings.submit_gap_ms * 2 ** Math.min(this.failures - 1, 6);
-    this.over(desk, block, outcome.text);
+    this.over(desk, block, outcome.text, now_ms);
     const hopeless = outcome.class === "config" || outcome.class === "policy";
     if (this.failures < (hopeless ? barrenStartsMax : failuresMax) || desk.memory.paused !== undefined) return;
     desk.record({ t: "paused", reason: `${this.failures} submissions in a row were refused: ${outcome.text}` });
@@ -115,7 +102,13 @@ export class Blocks {
   seen(desk: Desk, event: SeenEvent): void {
     this.polling = false;
     for (const { block, job } of event.found) {
-      if (desk.memory.blocks.get(block)?.job === undefined) desk.record({ t: "block_submitted", block, job });
+      const standing = this.standings.get(block);
+      if (standing === undefined || desk.memory.blocks.get(block)?.job !== undefined) continue;
+      desk.record({ t: "block_submitted", block, job });
+      standing.state = "pending";
+      standing.reason = undefined;
+      standing.absences = 0;
+      if (this.stopping_ms !== undefined || standing.unwanted) this.cancel(desk, block, standing, event.now_ms);
     }
     for (const { block, sight, last_words } of event.sights) {
       const standing = this.standings.get(block);
@@ -131,11 +124,23 @@ export class Blocks {
       const age_ms = event.now_ms - row.planned_ms;
       if (standing.absences < lostAfterLooks || age_ms < Math.min(lostAfter_ms, this.settings.absent_after_ms * 4))
         continue;
-      this.over(desk, block, standing.reason ?? "the scheduler never heard of it");
+      this.over(desk, block, standing.reason ?? "the scheduler never heard of it", event.now_ms);
     }
   }
 
-  /** A worker of this block said its first word. */
+  /** The owner wants so many blocks kept; undefined: as many as the configuration says. Idle ones go at once. */
+  scale(desk: Desk, blocks: number | undefined): { ok: boolean; words: string } {
+    const { max_blocks, min_blocks } = this.settings;
+    if (blocks !== undefined && blocks > max_blocks) {
+      return { ok: false, words: `${blocks} is more than max_blocks, which is ${max_blocks} in its configuration` };
+    }
+    desk.record({ t: "scaled", ...(blocks === undefined ? {} : { blocks }) });
+    this.hurry = true;
+    const kept = blocks ?? min_blocks;
+    return { ok: true, words: `Keeps ${kept} ${kept === 1 ? "block" : "blocks"}; with demand up to ${max_blocks}` };
+  }
+
+  /** A worker of this block said a word. */
   joined(desk: Desk, block: string, slots: number, now_ms: number): void {
     this.slots_seen = Math.max(this.slots_seen, slots);
     const standing = this.standings.get(block);
@@ -148,45 +153,45 @@ export class Blocks {
   }
 
   /** A worker was buried; the last one of a block that is over takes the block with it. */
-  buried(desk: Desk, block: string): void {
+  buried(desk: Desk, block: string, now_ms: number): void {
     const standing = this.standings.get(block);
-    if (standing?.ending !== undefined && workersOf(desk, block).length === 0) this.over(desk, block, standing.ending);
+    if (standing?.ending === undefined || workersOf(desk, block).length > 0) return;
+    this.over(desk, block, standing.ending, now_ms);
   }
 
   /** Gives all blocks back. */
-  stop(): void {
-    this.stopping = true;
+  stop(now_ms: number): void {
+    this.stopping_ms ??= now_ms;
   }
 
-  /** Why nothing runs, in the words of the scheduler; undefined when there is nothing to say. */
+  /** The owner says that whatever was wrong is repaired. */
+  resume(): void {
+    this.failures = 0;
+    this.next_submit_ms = Number.NEGATIVE_INFINITY;
+  }
+
+  /** Why no more tasks run, in the words of the scheduler; undefined when there is nothing to say. */
   excuse(desk: Desk): string | undefined {
-    for (const [block, { stage, state, reason, start_estimate_ms }] of this.standings) {
-      if (stage !== "coming") continue;
-      const job = desk.memory.blocks.get(block)?.job ?? "not submitted yet";
-      const when =
-        start_estimate_ms === undefined ? "" : `, expected to start ${new Date(start_estimate_ms).toISOString()}`;
-      return `Block ${job} is ${state}${reason === undefined ? "" : ` (${reason})`}${when}`;
+    for (const [block, standing] of this.standings) {
+      const row = desk.memory.blocks.get(block);
+      if (row !== undefined && standing.stage === "coming") return excuseOf(row, standing);
     }
-    return undefined;
+    const [last] = this.past;
+    if (desk.memory.blocks.size > 0 || last?.reason === undefined || this.failures === 0) return undefined;
+    return `The last block was refused (${last.reason}); another one is asked for soon`;
   }
 
-  /** For people. */
+  /** For people: those that live, then those that ended lately. */
   list(desk: Desk): BlockInfo[] {
-    return [...desk.memory.blocks].map(([id, row]) => {
-      const standing = this.standings.get(id) ?? fresh();
-      const { reason, started_ms } = standing;
-      return {
-        id,
-        name: row.name,
-        state: standing.stage === "leaving" ? "leaving" : standing.state,
-        nodes: row.nodes,
-        walltime_s: row.walltime_s,
-        workers: workersOf(desk, id).length,
-        ...(row.job === undefined ? {} : { job: row.job }),
-        ...(reason === undefined ? {} : { reason }),
-        ...(started_ms === undefined ? {} : { started_ms }),
-      };
+    const living = [...desk.memory.blocks].map(([id, row]) => {
+      return blockInfo(desk, id, row, this.standings.get(id) ?? freshStanding());
     });
+    return [...living, ...this.past];
+  }
+
+  /** Blocks that are kept when there is nothing to do. */
+  kept(desk: Desk): number {
+    return desk.memory.blocks_kept ?? this.settings.min_blocks;
   }
 
   private look(
@@ -198,6 +203,7 @@ export class Blocks {
     last_words: string | undefined,
     now_ms: number,
   ): void {
+    if (last_words !== undefined) standing.last_words = last_words;
     if (sight.seen === "uncovered") {
       standing.reason = sight.why;
       return;
@@ -205,43 +211,48 @@ export class Blocks {
     if (sight.seen === "absent") {
       standing.absences++;
       const old = now_ms - row.planned_ms >= this.settings.absent_after_ms;
-      if (standing.absences >= this.settings.absent_polls && old) this.ends(desk, block, standing, "ended", last_words);
-      return;
+      if (standing.absences < this.settings.absent_polls || !old) return;
+      const { started_ms } = standing;
+      const spent = started_ms !== undefined && now_ms >= started_ms + row.walltime_s * 1000;
+      return this.ends(desk, block, standing, spent ? "timeout" : "ended", now_ms);
     }
     standing.absences = 0;
     standing.reason = sight.reason;
     standing.start_estimate_ms = sight.start_estimate_ms;
     standing.state = sight.state.phase;
+    if (sight.state.phase === "done") return this.ends(desk, block, standing, sight.state.outcome, now_ms);
+    noticeRestart(desk, block, standing, sight);
     if (sight.started_ms !== undefined || sight.state.phase === "running")
       standing.started_ms ??= sight.started_ms ?? now_ms;
-    if (sight.state.phase === "done") return this.ends(desk, block, standing, sight.state.outcome, last_words);
-    if ((sight.restarts ?? 0) <= standing.restarts) return;
-    // The scheduler began it anew: whoever ran before is dead, and new workers introduce themselves.
-    standing.restarts = sight.restarts ?? 0;
-    for (const worker of workersOf(desk, block)) {
-      if (desk.pool.workers.get(worker)?.state !== "ready") {
-        desk.effect({ t: "bury", worker, blame: false, reason: "its block was started anew by the scheduler" });
-      }
+    standing.begun_ms = sight.started_ms ?? standing.begun_ms;
+    standing.looked_ms = now_ms;
+    for (const worker of standing.stale) {
+      if (desk.pool.workers.get(worker)?.state === "ready") continue;
+      standing.stale.delete(worker);
+      const reason = "its block was started anew by the scheduler";
+      if (desk.memory.workers.has(worker)) desk.effect({ t: "bury", worker, blame: false, reason });
     }
   }
 
   /** The scheduler says that it is over: its workers are buried first. */
-  private ends(desk: Desk, block: string, standing: Standing, outcome: string, last_words: string | undefined): void {
+  private ends(desk: Desk, block: string, standing: Standing, outcome: string, now_ms: number): void {
     if (standing.ending !== undefined) return;
-    const words = last_words === undefined || last_words === "" ? "" : `: ${last_words}`;
-    standing.ending = `${outcome}${standing.reason === undefined ? "" : ` (${standing.reason})`}${words}`;
+    const { reason: why, last_words = "" } = standing;
+    standing.ending = `${outcome}${why === undefined ? "" : ` (${why})`}${last_words === "" ? "" : `: ${last_words}`}`;
     const workers = workersOf(desk, block);
     for (const worker of workers) {
       const reason = `its block ended: ${standing.ending}`;
       desk.effect({ t: "bury", worker, blame: !blameless.has(outcome), reason });
     }
-    if (workers.length === 0) this.over(desk, block, standing.ending);
+    if (workers.length === 0) this.over(desk, block, standing.ending, now_ms);
   }
 
-  private over(desk: Desk, block: string, reason: string): void {
+  private over(desk: Desk, block: string, reason: string, now_ms: number): void {
     const row = desk.memory.blocks.get(block);
     const standing = this.standings.get(block);
     if (row === undefined || standing === undefined) return;
+    this.past.unshift({ ...blockInfo(desk, block, row, standing), state: "over", reason, ended_ms: now_ms });
+    this.past.length = Math.min(this.past.length, pastMax);
     desk.record({ t: "block_over", block, reason });
     this.standings.delete(block);
     desk.effect({ t: "remove_block", name: row.name });
@@ -251,27 +262,41 @@ export class Blocks {
       event: "block.over",
       fields: { block: row.name, job: row.job ?? "", reason },
     });
-    if (standing.joined || standing.unwanted || row.job === undefined || this.stopping) return;
+    const { joined, inherited, unwanted } = standing;
+    if (joined || inherited || unwanted || row.job === undefined || this.stopping_ms !== undefined) return;
     const barren = ++desk.pool.barren;
     if (barren < barrenStartsMax || desk.memory.paused !== undefined) return;
     desk.record({ t: "paused", reason: `${barren} blocks in a row ended before a worker was ready: ${reason}` });
   }
 
+  /** More blocks, or fewer. While the engine is paused only fewer. */
   private adjust(desk: Desk, now_ms: number): void {
     const views: BlockView[] = [...desk.memory.blocks].map(([id, row]) => {
-      const standing = this.standings.get(id) ?? fresh();
+      const standing = this.standings.get(id) ?? freshStanding();
       const stage = standing.ending === undefined ? standing.stage : "leaving";
       return { id, stage, planned_ms: row.planned_ms, idle_since_ms: standing.idle_since_ms };
     });
+    const paused = desk.memory.paused !== undefined;
+    // What a block that leaves still has is no reason for another one.
     let running = 0;
-    for (const worker of desk.pool.workers.values()) running += worker.assigned.size;
-    const waiting = Math.max(0, desk.memory.unfinished - running);
+    let leaving = 0;
+    for (const { stopping, assigned } of desk.pool.workers.values()) {
+      if (stopping) leaving += assigned.size;
+      else running += assigned.size;
+    }
+    const waiting = paused ? 0 : Math.max(0, desk.memory.unfinished - running - leaving);
     const known = Number.isFinite(this.settings.slots_per_node) || this.slots_seen === 0;
-    const rules = known ? this.settings : { ...this.settings, slots_per_node: this.slots_seen };
+    const rules = {
+      ...this.settings,
+      min_blocks: paused ? 0 : this.kept(desk),
+      ...(known ? {} : { slots_per_node: this.slots_seen }),
+      ...(this.hurry ? { max_idle_ms: 0 } : {}),
+    };
+    this.hurry = false;
     const plan = scale(rules, { waiting, running }, views, this.first, now_ms);
-    if (plan.more > 0) this.submit(desk, plan.more, now_ms);
-    for (const block of plan.drain) this.drain(desk, block);
-    for (const block of plan.withdraw) this.withdraw(desk, block);
+    if (plan.more > 0 && !paused) this.submit(desk, plan.more, now_ms);
+    for (const block of plan.drain) this.drain(desk, block, now_ms);
+    for (const block of plan.withdraw) this.withdraw(desk, block, now_ms);
     if (plan.look_again_ms !== undefined) desk.effect({ t: "wake", at_ms: plan.look_again_ms });
   }
 
@@ -282,17 +307,18 @@ export class Blocks {
     const { id: block, name } = this.makeId();
     const { nodes_per_block: nodes, walltime_s } = this.settings;
     desk.record({ t: "block_planned", block, name, nodes, walltime_s, at_ms: now_ms });
-    this.standings.set(block, fresh());
+    this.standings.set(block, freshStanding());
     desk.effect({ t: "submit_block", block, name });
     if (more > 1) desk.effect({ t: "wake", at_ms: this.next_submit_ms });
   }
 
   /** Its workers finish what they have and leave; then there is nothing left that keeps it. */
-  private drain(desk: Desk, block: string): void {
+  private drain(desk: Desk, block: string, now_ms: number): void {
     const standing = this.standings.get(block);
     if (standing === undefined || standing.stage === "leaving") return;
     standing.stage = "leaving";
     standing.unwanted = true;
+    standing.told_ms = now_ms;
     for (const id of workersOf(desk, block)) {
       const worker = desk.pool.workers.get(id);
       if (worker !== undefined) worker.stopping = true;
@@ -300,18 +326,36 @@ export class Blocks {
     }
   }
 
-  private withdraw(desk: Desk, block: string): void {
+  private withdraw(desk: Desk, block: string, now_ms: number): void {
     const standing = this.standings.get(block);
-    if (standing === undefined || standing.unwanted) return;
+    if (standing === undefined) return;
     standing.stage = "leaving";
     standing.unwanted = true;
-    if (desk.memory.blocks.get(block)?.job !== undefined) desk.effect({ t: "cancel_block", block });
+    if (desk.memory.blocks.get(block)?.job !== undefined) this.cancel(desk, block, standing, now_ms);
   }
 
-  private giveAllBack(desk: Desk): void {
+  private cancel(desk: Desk, block: string, standing: Standing, now_ms: number): void {
+    standing.told_ms = now_ms;
+    desk.effect({ t: "cancel_block", block });
+  }
+
+  /** An order to the scheduler may be lost, and a worker may not hear that it should go. */
+  private remind(desk: Desk, now_ms: number): void {
     for (const [block, standing] of this.standings) {
-      if (standing.unwanted || workersOf(desk, block).length > 0) continue;
-      this.withdraw(desk, block);
+      if (!standing.unwanted || standing.ending !== undefined) continue;
+      if (desk.memory.blocks.get(block)?.job === undefined || tasksOf(desk, block) > 0) continue;
+      if (now_ms >= standing.told_ms + tellAgain_ms) this.cancel(desk, block, standing, now_ms);
+      else desk.effect({ t: "wake", at_ms: standing.told_ms + tellAgain_ms });
+    }
+  }
+
+  private giveAllBack(desk: Desk, since_ms: number, now_ms: number): void {
+    const late = now_ms >= since_ms + leaveWithin_ms;
+    if (!late) desk.effect({ t: "wake", at_ms: since_ms + leaveWithin_ms });
+    for (const [block, standing] of this.standings) {
+      const busy = workersOf(desk, block).length > 0;
+      if (standing.unwanted ? !late || standing.told_ms >= since_ms + leaveWithin_ms : busy && !late) continue;
+      this.withdraw(desk, block, now_ms);
     }
   }
 
@@ -331,7 +375,7 @@ export class Blocks {
       const row = desk.memory.blocks.get(block);
       if (stage !== "up" || started_ms === undefined || row === undefined) continue;
       const due_ms = started_ms + (row.walltime_s - this.settings.warn_s) * 1000;
-      if (now_ms >= due_ms) this.drain(desk, block);
+      if (now_ms >= due_ms) this.drain(desk, block, now_ms);
       else desk.effect({ t: "wake", at_ms: due_ms });
     }
   }
@@ -339,43 +383,8 @@ export class Blocks {
   private poll(desk: Desk): void {
     if (this.polling || desk.memory.blocks.size === 0) return;
     this.polling = true;
-    const changing = this.stopping || [...this.standings.values()].some(({ stage }) => stage !== "up");
+    const changing = this.stopping_ms !== undefined || [...this.standings.values()].some(({ stage }) => stage !== "up");
     const delay_ms = changing ? this.settings.poll_fast_ms : this.settings.poll_slow_ms;
     desk.effect({ t: "poll_blocks", delay_ms });
   }
-}
-
-/** One block as a person sees it. */
-export interface BlockInfo {
-  id: string;
-  name: string;
-  job?: string;
-  state: string;
-  reason?: string;
-  nodes: number;
-  walltime_s: number;
-  started_ms?: number;
-  workers: number;
-}
-
-function workersOf(desk: Desk, block: string): string[] {
-  const ids: string[] = [];
-  for (const [id, worker] of desk.memory.workers) if (worker.block === block) ids.push(id);
-  return ids;
-}
-
-function fresh(): Standing {
-  return {
-    stage: "coming",
-    ending: undefined,
-    joined: false,
-    unwanted: false,
-    state: "unclear",
-    reason: undefined,
-    started_ms: undefined,
-    start_estimate_ms: undefined,
-    idle_since_ms: undefined,
-    absences: 0,
-    restarts: 0,
-  };
 }

@@ -20,7 +20,7 @@ import type {
   WorkerSignal,
 } from "../schema/worker_message.ts";
 import type { EnvelopeId, TaskId } from "../task/id.ts";
-import type { BatchSettings } from "./blocks.ts";
+import type { BatchSettings } from "./batch_settings.ts";
 import type { JournalRecord } from "./journal_record.ts";
 import type { EndpointMemory } from "./memory.ts";
 

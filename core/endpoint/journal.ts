@@ -155,6 +155,7 @@ function ofUse(record: Frameable, memory: EndpointMemory): boolean {
     case "epoch":
     case "paused":
     case "resumed":
+    case "scaled":
       return true;
     case "block_planned":
     case "block_submitted":

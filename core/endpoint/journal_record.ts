@@ -114,6 +114,12 @@ export interface Resumed {
   t: "resumed";
 }
 
+/** The owner said how many blocks are kept when there is nothing to do; without a number, the configuration says. */
+export interface Scaled {
+  t: "scaled";
+  blocks?: number;
+}
+
 export type JournalRecord =
   | Accepted
   | Leased
@@ -130,7 +136,8 @@ export type JournalRecord =
   | BlockSubmitted
   | BlockOver
   | Paused
-  | Resumed;
+  | Resumed
+  | Scaled;
 
 /** Whether something is acknowledged on the strength of this record, so that it must be on stable storage first. */
 export function mustBeDurable(record: JournalRecord): boolean {

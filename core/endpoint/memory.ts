@@ -38,6 +38,8 @@ export class EndpointMemory {
   readonly blocks = new Map<string, BlockRow>();
   epoch = "";
   paused: string | undefined;
+  /** Blocks to keep, where the owner said so. */
+  blocks_kept: number | undefined;
   unfinished = 0;
   /** Results that the relay does not have. */
   unstored = 0;
@@ -122,6 +124,9 @@ export class EndpointMemory {
         return;
       case "resumed":
         this.paused = undefined;
+        return;
+      case "scaled":
+        this.blocks_kept = record.blocks;
         return;
     }
   }

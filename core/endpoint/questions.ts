@@ -139,11 +139,11 @@ export class Conversations {
   }
 }
 
-/** Where tasks stand, in the order asked; tasks of others are unknown. */
-export function answerTasks(desk: Desk, self: Self, asker: Asker, ask: AskTasks): void {
+/** Where tasks stand, in the order asked; tasks of others are unknown. `excuse`: why there are not more workers. */
+export function answerTasks(desk: Desk, self: Self, asker: Asker, ask: AskTasks, excuse?: string): void {
   const tasks = ask.tids.map((tid) => {
     const own = own_task(desk, asker, tid as TaskId, self.owner);
-    if (own !== undefined) return standing(desk, own.held, own.index, asker.user.id);
+    if (own !== undefined) return standing(desk, own.held, own.index, asker.user.id, excuse);
     return unknown(desk, asker, tid as TaskId);
   });
   desk.effect({ t: "answer", asker, message: { t: "answer_tasks", re: ask.rid, tasks } });
@@ -212,7 +212,7 @@ function unknown(desk: Desk, asker: Asker, tid: TaskId): TaskStanding {
 }
 
 /** What the owner sees of others' tasks is where they stand, never what they printed. */
-function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string): TaskStanding {
+function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string, excuse?: string): TaskStanding {
   const tid = held.tid(index);
   const attempt = held.attempts[index] ?? 0;
   const now = held.phases[index] ?? 0;
@@ -224,7 +224,7 @@ function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string):
     const reason = result?.outcome.reason ?? "It has ended; the relay has its result";
     return { ...common, phase: "finished", reason, ...(result === undefined ? {} : { result }) };
   }
-  if (now === phase.ready) return { ...common, phase: "waiting", ...whyWaiting(desk, held, index) };
+  if (now === phase.ready) return { ...common, phase: "waiting", ...whyWaiting(desk, held, index, excuse) };
   if (worker === undefined || worker.state !== "ready") {
     return { ...common, phase: "suspect", reason: "Its worker does not answer at the moment; it may well be running" };
   }
@@ -232,12 +232,17 @@ function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string):
   return { ...common, phase: "sent", reason: `A worker on ${worker.host} has it and will start it next` };
 }
 
-function whyWaiting(desk: Desk, held: HeldEnvelope, index: number): { reason: string; hint?: string } {
+type Why = { reason: string; hint?: string };
+
+function whyWaiting(desk: Desk, held: HeldEnvelope, index: number, excuse?: string): Why {
   const { memory, pool } = desk;
   if (memory.paused !== undefined)
     return { reason: `The endpoint is paused: ${memory.paused}`, hint: "gc endpoint resume NAME" };
   const usable = [...pool.usable()];
-  if (usable.length === 0) return { reason: "No worker is ready yet", hint: "gc endpoint status NAME" };
+  if (usable.length === 0) {
+    if (excuse !== undefined) return { reason: excuse, hint: "gc endpoint blocks NAME" };
+    return { reason: "No worker is ready yet", hint: "gc endpoint status NAME" };
+  }
   const needs = held.spec(index).resources ?? {};
   if (!usable.some((worker) => couldEverRun(worker, needs))) {
     const largest = Math.max(...usable.map((worker) => worker.total.cores));
@@ -248,5 +253,6 @@ function whyWaiting(desk: Desk, held: HeldEnvelope, index: number): { reason: st
     return { reason: `${held.crashes[index]} workers died while they ran it, so it waits for a worker of its own` };
   }
   const busy = usable.reduce((sum, worker) => sum + worker.assigned.size, 0);
-  return { reason: `All workers are busy (${busy} tasks ahead or running)` };
+  const more = excuse === undefined ? "" : `. ${excuse}`;
+  return { reason: `All workers are busy (${busy} tasks ahead or running)${more}` };
 }

@@ -9,11 +9,11 @@ import { ReadyQueue } from "../engine/ready_queue.ts";
 import type { Decision } from "../host/turn.ts";
 import { timeToLive_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
-import type { StatusAnswer } from "../schema/live_message.ts";
+import type { Order, StatusAnswer } from "../schema/live_message.ts";
 import { type EnvelopeId, hashUuid, type TaskId, taskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
 import { Blocks } from "./blocks.ts";
-import type { Desk, EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
+import type { Asker, Desk, EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
 import { bid, takeCancel, takeReceipt, takeTasks } from "./intake.ts";
 import type { JournalRecord } from "./journal_record.ts";
 import { EndpointMemory } from "./memory.ts";
@@ -133,7 +133,7 @@ export class EndpointState {
       case "buried": {
         const { block } = this.memory.workers.get(event.worker) ?? {};
         buryWorker(desk, event);
-        if (block !== undefined) this.blocks?.buried(desk, block);
+        if (block !== undefined) this.blocks?.buried(desk, block, event.now_ms);
         return this.settle(desk, event.now_ms);
       }
       case "block_sent":
@@ -233,21 +233,34 @@ export class EndpointState {
       case "resize":
         return this.talks.toTask(desk, asker, message);
       case "ask_tasks":
-        return answerTasks(desk, this.self, asker, message);
+        return answerTasks(desk, this.self, asker, message, this.blocks?.excuse(desk));
       case "ask_status":
-        return desk.effect({ t: "answer", asker, message: this.status(desk, message.rid) });
+        return desk.effect({ t: "answer", asker, message: this.status(desk, message.rid, asker) });
       case "ask_log":
         return; // The acting side answers it: the log is a file.
-      case "order": {
-        const refusal = orderRefusal(this.self, asker, message);
-        const done = { t: "done", re: message.rid, ok: refusal === undefined } as const;
-        if (refusal !== undefined) return desk.effect({ t: "answer", asker, message: { ...done, message: refusal } });
-        const interrupted = this.status(desk, 0).running;
-        const told = message.what === "stop" ? { interrupted } : {};
-        desk.effect({ t: "answer", asker, message: { ...done, message: `Will ${message.what}`, ...told } });
-        return this.obey(desk, message.what, event.now_ms);
-      }
+      case "order":
+        return this.order(desk, asker, message, event.now_ms);
     }
+  }
+
+  private order(desk: Desk, asker: Asker, message: Order, now_ms: number): void {
+    const refusal = orderRefusal(this.self, asker, message);
+    const done = { t: "done", re: message.rid, ok: refusal === undefined } as const;
+    if (refusal !== undefined) return desk.effect({ t: "answer", asker, message: { ...done, message: refusal } });
+    if (message.what === "scale") {
+      const { ok, words } = this.scale(desk, message.blocks);
+      desk.effect({ t: "answer", asker, message: { ...done, ok, message: words } });
+      return this.settle(desk, now_ms);
+    }
+    const interrupted = this.status(desk, 0, asker).running;
+    const told = message.what === "stop" ? { interrupted } : {};
+    desk.effect({ t: "answer", asker, message: { ...done, message: `Will ${message.what}`, ...told } });
+    this.obey(desk, message.what, now_ms);
+  }
+
+  private scale(desk: Desk, blocks: number | undefined): { ok: boolean; words: string } {
+    if (this.blocks !== undefined) return this.blocks.scale(desk, blocks);
+    return { ok: false, words: "This endpoint runs no blocks: its engine is local" };
   }
 
   private obey(desk: Desk, what: "stop" | "drain" | "pause" | "resume", now_ms: number): void {
@@ -255,6 +268,7 @@ export class EndpointState {
     if (what === "resume") {
       desk.record({ t: "resumed" });
       this.pool.barren = 0;
+      this.blocks?.resume();
       return this.settle(desk, now_ms);
     }
     this.stop(desk, what === "stop" ? "now" : "drain", now_ms);
@@ -266,7 +280,7 @@ export class EndpointState {
       return this.settle(desk, now_ms);
     }
     this.mode = "stopping";
-    this.blocks?.stop();
+    this.blocks?.stop(now_ms);
     this.stopWorkers(desk);
     this.settle(desk, now_ms);
   }
@@ -299,9 +313,16 @@ export class EndpointState {
     }
   }
 
-  private status(desk: Desk, re: number): StatusAnswer {
+  private status(desk: Desk, re: number, asker: Asker): StatusAnswer {
     const state = this.mode === "running" ? "running" : "draining";
-    return status(desk, this.self, re, state, this.deposits.waiting(desk));
+    const answer = status(desk, this.self, re, state, this.deposits.waiting(desk));
+    if (this.blocks === undefined || this.settings.kind !== "batch") return answer;
+    const blocks = this.blocks.list(desk).map((block) => {
+      // What a block printed may say more than others should know.
+      const { last_words: _, ...open } = block;
+      return asker.user.id === this.self.owner ? block : open;
+    });
+    return { ...answer, blocks, blocks_kept: this.blocks.kept(desk), blocks_max: this.settings.max_blocks };
   }
 
   /** The id of a block ends in zeros: those of its workers begin the same. */

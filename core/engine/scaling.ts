@@ -47,7 +47,8 @@ export function scale(
 ): ScalingPlan {
   const live = blocks.filter(({ stage }) => stage !== "leaving");
   const wanted = Math.max(first ? Math.min(rules.init_blocks, rules.max_blocks) : 0, demand(rules, tasks));
-  const more = Math.max(0, wanted - live.length);
+  // What leaves is still there, and counts against the limit until it has gone.
+  const more = Math.max(0, Math.min(wanted - live.length, rules.max_blocks - blocks.length));
   const coming = live.filter(({ stage }) => stage === "coming").sort((a, b) => b.planned_ms - a.planned_ms);
   let spare = live.length - Math.max(wanted, rules.min_blocks);
   const withdraw: string[] = [];

@@ -55,6 +55,31 @@ export const askStatusSchema = {
   required: ["t", "rid"],
 } as const satisfies Schema;
 
+export const blockInfoSchema = {
+  type: "object",
+  description: "A pilot job of the endpoint, living or lately ended.",
+  properties: {
+    id: { type: "string" },
+    name: { type: "string", description: "What the scheduler calls it." },
+    job: { type: "string", description: "Its id at the scheduler, once known." },
+    state: {
+      type: "string",
+      description: "submitting, pending, held, running, completing, leaving, ending, over, unknown.",
+    },
+    reason: { type: "string", description: "Why it waits or how it ended, in the words of the scheduler." },
+    nodes: { type: "integer" },
+    walltime_s: { type: "integer" },
+    planned_ms: { type: "integer" },
+    started_ms: { type: "integer" },
+    ended_ms: { type: "integer" },
+    start_estimate_ms: { type: "integer", description: "When the scheduler expects it to start." },
+    workers: { type: "integer" },
+    running: { type: "integer", description: "Tasks that its workers have." },
+    last_words: { type: "string", description: "The end of its standard error. For the owner only." },
+  },
+  required: ["id", "name", "state", "nodes", "walltime_s", "planned_ms", "workers", "running"],
+} as const satisfies Schema;
+
 export const statusAnswerSchema = {
   $id: "answer_status",
   type: "object",
@@ -86,6 +111,9 @@ export const statusAnswerSchema = {
         required: ["id", "host", "pid", "slots", "running", "connected"],
       },
     },
+    blocks: { type: "array", items: blockInfoSchema, description: "Only where the engine runs blocks." },
+    blocks_kept: { type: "integer", description: "Blocks that are kept when there is nothing to do." },
+    blocks_max: { type: "integer" },
   },
   required: [
     "t",
@@ -112,7 +140,13 @@ export const orderSchema = {
     t: { const: "order" },
     rid,
     boot: { type: "string" },
-    what: { enum: ["stop", "drain", "pause", "resume"] },
+    what: { enum: ["stop", "drain", "pause", "resume", "scale"] },
+    blocks: {
+      type: "integer",
+      minimum: 0,
+      maximum: 100000,
+      description: "With scale: blocks to keep from now on; without it, as many as the configuration says.",
+    },
   },
   required: ["t", "rid", "boot", "what"],
 } as const satisfies Schema;
@@ -171,6 +205,7 @@ export type AskTasks = Static<typeof askTasksSchema>;
 export type TaskStanding = Static<typeof taskStandingSchema>;
 export type TasksAnswer = Static<typeof tasksAnswerSchema>;
 export type AskStatus = Static<typeof askStatusSchema>;
+export type BlockInfo = Static<typeof blockInfoSchema>;
 export type StatusAnswer = Static<typeof statusAnswerSchema>;
 export type Order = Static<typeof orderSchema>;
 export type Done = Static<typeof doneSchema>;

@@ -1,9 +1,9 @@
 /** What an endpoint decides about blocks. */
 import { expect, test } from "bun:test";
-import type { BatchSettings } from "../../core/endpoint/blocks.ts";
+import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
 import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
 import type { BlockState } from "../../providers/outcome.ts";
-import { Driver, tasks, tid } from "./driver.ts";
+import { Driver, owner, stranger, tasks, tid } from "./driver.ts";
 
 const settings: BatchSettings = {
   kind: "batch",
@@ -197,4 +197,117 @@ test("a stop gives everything back and ends when nothing is left", () => {
   expect(of(buried, "exit")).toEqual([]);
   const over = driver.step(seen(block, { phase: "done", outcome: "cancelled" }));
   expect(of(over, "exit")).toHaveLength(1);
+});
+
+test("what a leaving block still runs is no reason for another one, and it counts against max_blocks", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.step(driver.started(worker, tid(mail, 0)), driver.started(worker, tid(mail, 1)));
+  const drained = driver.step({ t: "tick", now_ms: (3600 - 60) * 1000 });
+  expect(of(drained, "submit_block")).toEqual([]);
+  expect(driver.state.memory.blocks.has(block)).toBe(true);
+  const more = driver.step({ ...tasks("2", [{}]), now_ms: 3_541_000 });
+  expect(of(more, "submit_block")).toHaveLength(1);
+  const tight = new Driver({ ...settings, max_blocks: 1 });
+  const first = tasks("1", [{}]);
+  tight.step(first);
+  const only = tight.block().id;
+  tight.step(accepted(only), up(tight, only));
+  tight.step({ t: "tick", now_ms: (3600 - 60) * 1000 });
+  expect(of(tight.step({ ...tasks("2", [{}]), now_ms: 3_541_000 }), "submit_block")).toEqual([]);
+});
+
+test("a block that the scheduler begins anew keeps its id; workers from before are buried, new ones are welcome", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.step(seen(block, { phase: "running" }, 1000), { t: "worker_down", worker, now_ms: 1500 });
+  driver.step(seen(block, { phase: "pending" }, 2000));
+  expect(of(driver.effects, "bury")).toEqual([]);
+  const effects = driver.step(seen(block, { phase: "pending" }, 3000));
+  expect(of(effects, "bury")).toMatchObject([{ worker, blame: false }]);
+  driver.step({ ...driver.buried(worker), blame: false } as EndpointEvent);
+  expect(driver.state.memory.blocks.has(block)).toBe(true);
+  const event = driver.ready(workerOf(block, 2), 2) as Extract<EndpointEvent, { t: "worker_up" }>;
+  driver.step({ ...event, block });
+  expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 0), tid(mail, 1)]);
+});
+
+test("an order that got lost is given again, but not to a block that is busy", () => {
+  const driver = new Driver(settings);
+  const mail = tasks("1", [{}]);
+  driver.step(mail);
+  const { id: block } = driver.block();
+  driver.step(accepted(block), { t: "stop", how: "now", now_ms: 0 });
+  expect(of(driver.effects, "cancel_block")).toHaveLength(1);
+  const still = (now_ms: number) => of(driver.step(seen(block, { phase: "pending" }, now_ms)), "cancel_block");
+  expect(still(5000)).toHaveLength(0);
+  expect(still(40_000)).toHaveLength(1);
+});
+
+test("a stop does not wait for workers that do not leave", () => {
+  const { driver, block } = busy();
+  expect(of(driver.step({ t: "stop", how: "now", now_ms: 0 }), "cancel_block")).toEqual([]);
+  expect(of(driver.step({ t: "tick", now_ms: 10_000 }), "cancel_block")).toMatchObject([{ block }]);
+  expect(of(driver.step({ t: "tick", now_ms: 11_000 }), "cancel_block")).toEqual([]);
+});
+
+test("a submission that a look finds while the endpoint stops is cancelled", () => {
+  const driver = new Driver(settings);
+  driver.step(tasks("1", [{}]));
+  const { id: block } = driver.block();
+  driver.step({ t: "block_sent", block, outcome: { is: "ambiguous", text: "timed out" }, now_ms: 0 });
+  driver.step({ t: "stop", how: "now", now_ms: 1 });
+  const found = { t: "blocks_seen", sights: [], found: [{ block, job: "5" }], names_covered: true, now_ms: 5 } as const;
+  expect(of(driver.step(found), "cancel_block")).toMatchObject([{ block }]);
+});
+
+test("blocks of an earlier life that ended meanwhile do not pause the engine", () => {
+  const driver = new Driver({ ...settings, submit_gap_ms: 0 });
+  driver.step(tasks("1", new Array(8).fill({})));
+  for (let k = 0; k < 3; k++) {
+    driver.step(accepted(driver.block().id, String(k)), { t: "tick", now_ms: k + 1 });
+  }
+  driver.restart();
+  for (const block of [...driver.state.memory.blocks.keys()])
+    driver.step(seen(block, { phase: "done", outcome: "timeout" }));
+  expect(driver.state.memory.paused).toBeUndefined();
+});
+
+test("a paused engine gives idle blocks back and asks for none", () => {
+  const { driver, worker, mail } = busy();
+  for (const index of [0, 1]) driver.step(driver.finished(worker, tid(mail, index), undefined, 1, 1000));
+  driver.order("pause");
+  driver.step(tasks("2", new Array(9).fill({})));
+  const effects = driver.step({ t: "tick", now_ms: 61_000 });
+  expect(of(effects, "submit_block")).toEqual([]);
+  expect(of(effects, "to_worker")[0]?.messages).toEqual([{ t: "stop", how: "drain" }]);
+});
+
+test("the owner says how many blocks are kept: asked for at once, given back at once, also after a restart", () => {
+  const driver = new Driver({ ...settings, submit_gap_ms: 0 });
+  expect(driver.order("scale", 9)).toMatchObject({ ok: false, message: expect.stringContaining("max_blocks") });
+  expect(driver.order("scale", 1)).toMatchObject({ ok: true });
+  const { id: block } = driver.block();
+  driver.step(accepted(block), up(driver, block));
+  driver.step({ t: "tick", now_ms: 600_000 });
+  expect(driver.state.memory.blocks.size).toBe(1);
+  driver.restart();
+  expect(driver.state.memory.blocks_kept).toBe(1);
+  driver.step(up(driver, block));
+  driver.order("scale", 0);
+  expect(of(driver.effects, "to_worker").at(-1)?.messages).toEqual([{ t: "stop", how: "drain" }]);
+});
+
+test("a user sees why a task waits and how blocks are; what they printed is for the owner", () => {
+  const driver = new Driver(settings);
+  const mail = tasks("1", [{}], { from: stranger });
+  driver.step(mail);
+  const { id: block } = driver.block();
+  driver.step(accepted(block));
+  const sight = { seen: "seen" as const, state: { phase: "pending" as const }, raw: "PENDING", reason: "Resources" };
+  const words = [{ block, sight, last_words: "secret" }];
+  driver.step({ t: "blocks_seen", sights: words, found: [], names_covered: false, now_ms: 1 });
+  const [answer] = driver.ask(stranger, { t: "ask_tasks", rid: 1, tids: [tid(mail)] });
+  expect(answer).toMatchObject({ tasks: [{ reason: "Block 17 is pending (Resources)" }] });
+  const status = (user: typeof owner) => driver.ask(user, { t: "ask_status", rid: 2 })[0];
+  expect(status(owner)).toMatchObject({ blocks: [{ job: "17", state: "pending", last_words: "secret" }] });
+  expect(JSON.stringify(status(stranger))).not.toContain("secret");
 });

@@ -1,10 +1,18 @@
 /** An endpoint's deciding half on a table: events in, records kept in an array, effects looked at. */
 
-import type { BatchSettings } from "../../core/endpoint/blocks.ts";
-import type { EndpointEffect, EndpointEvent, EngineSettings, LocalSettings } from "../../core/endpoint/decision.ts";
+import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
+import type {
+  EndpointEffect,
+  EndpointEvent,
+  EngineSettings,
+  LiveAnswer,
+  LiveAsk,
+  LocalSettings,
+} from "../../core/endpoint/decision.ts";
 import type { JournalRecord } from "../../core/endpoint/journal_record.ts";
 import { EndpointState } from "../../core/endpoint/state.ts";
 import type { KeyRecord, TaskHeader } from "../../core/schema/envelope.ts";
+import type { Order } from "../../core/schema/live_message.ts";
 import type { Result } from "../../core/schema/result.ts";
 import type { TaskSpec } from "../../core/schema/task.ts";
 import type { Ready, Run } from "../../core/schema/worker_message.ts";
@@ -164,6 +172,18 @@ export class Driver {
             result: effect.results[k] as Result,
           })),
     );
+  }
+
+  /** Asks something live; returns the answers. */
+  ask(user: KeyRecord, message: LiveAsk, now_ms = 0): LiveAnswer[] {
+    const effects = this.step({ t: "live", asker: { user, session: "s" }, message, now_ms });
+    return effects.flatMap((effect) => (effect.t === "answer" ? [effect.message] : []));
+  }
+
+  /** An order of the owner; returns what came of it. */
+  order(what: Order["what"], blocks?: number, now_ms = 0): LiveAnswer | undefined {
+    const order = { t: "order" as const, rid: 9, boot: `boot${this.boots - 1}`, what };
+    return this.ask(owner, blocks === undefined ? order : { ...order, blocks }, now_ms)[0];
   }
 
   private boot(): EndpointState {

@@ -1,0 +1,139 @@
+/**
+ * What is known of a block beyond the journal, and how people are told of it. Volatile: made anew after a restart, from
+ * the next look at the scheduler and from what workers say.
+ */
+import type { BlockFacts } from "../../providers/outcome.ts";
+import type { BlockView } from "../engine/scaling.ts";
+import type { BlockInfo } from "../schema/live_message.ts";
+import type { Desk } from "./decision.ts";
+import type { BlockRow } from "./memory.ts";
+
+/** One block as it stands. */
+export interface Standing {
+  stage: BlockView["stage"];
+  /** The scheduler said that it is over; its workers are being buried. */
+  ending: string | undefined;
+  joined: boolean;
+  /** It is from an earlier life of this endpoint: whether a worker was ever ready is not known. */
+  inherited: boolean;
+  unwanted: boolean;
+  /** When it was last told to go. */
+  told_ms: number;
+  state: string;
+  reason: string | undefined;
+  last_words: string | undefined;
+  started_ms: number | undefined;
+  /** When it began as the scheduler says: another time means that it was begun anew. */
+  begun_ms: number | undefined;
+  start_estimate_ms: number | undefined;
+  idle_since_ms: number | undefined;
+  absences: number;
+  /** Looks in a row that showed it waiting although it had workers. */
+  waits_again: number;
+  restarts: number;
+  /** Workers from before it was begun anew: dead, unless they answer. */
+  readonly stale: Set<string>;
+  looked_ms: number;
+}
+
+export function freshStanding(inherited = false): Standing {
+  return {
+    stage: "coming",
+    ending: undefined,
+    joined: false,
+    inherited,
+    unwanted: false,
+    told_ms: 0,
+    state: "unclear",
+    reason: undefined,
+    last_words: undefined,
+    started_ms: undefined,
+    begun_ms: undefined,
+    start_estimate_ms: undefined,
+    idle_since_ms: undefined,
+    absences: 0,
+    waits_again: 0,
+    restarts: 0,
+    stale: new Set(),
+    looked_ms: Number.NEGATIVE_INFINITY,
+  };
+}
+
+/** Workers of a block that are not buried. */
+export function workersOf(desk: Desk, block: string): string[] {
+  const ids: string[] = [];
+  for (const [id, worker] of desk.memory.workers) if (worker.block === block) ids.push(id);
+  return ids;
+}
+
+/** Tasks that workers of a block have. */
+export function tasksOf(desk: Desk, block: string): number {
+  let tasks = 0;
+  for (const id of workersOf(desk, block)) tasks += desk.pool.workers.get(id)?.assigned.size ?? 0;
+  return tasks;
+}
+
+/**
+ * The scheduler may begin a block anew under the same id: whoever ran before is dead, unless they answer, and new workers
+ * introduce themselves. Shown by a count, by another time of its start, or by its waiting again; the last only when it is
+ * seen twice, because an answer may be older than the first word of a worker.
+ */
+export function noticeRestart(desk: Desk, block: string, standing: Standing, sight: BlockFacts): void {
+  const waits = sight.state.phase === "pending" && standing.joined;
+  standing.waits_again = waits ? standing.waits_again + 1 : 0;
+  const counted = (sight.restarts ?? 0) > standing.restarts;
+  const { begun_ms } = standing;
+  const moved = begun_ms !== undefined && sight.started_ms !== undefined && sight.started_ms > begun_ms;
+  if (!counted && !moved && standing.waits_again < 2) return;
+  standing.restarts = sight.restarts ?? 0;
+  for (const worker of workersOf(desk, block)) {
+    const made_ms = desk.memory.workers.get(worker)?.made_ms ?? 0;
+    if (waits || counted || made_ms <= standing.looked_ms) standing.stale.add(worker);
+  }
+  standing.started_ms = undefined;
+  standing.begun_ms = undefined;
+  if (!waits) return;
+  standing.joined = false;
+  standing.inherited = true;
+  if (standing.stage === "up") standing.stage = "coming";
+}
+
+/** A block for people. */
+export function blockInfo(desk: Desk, id: string, row: BlockRow, standing: Standing): BlockInfo {
+  const { reason, started_ms, start_estimate_ms, last_words } = standing;
+  const waits = started_ms === undefined && start_estimate_ms !== undefined;
+  return {
+    id,
+    name: row.name,
+    state: stateOf(row, standing),
+    nodes: row.nodes,
+    walltime_s: row.walltime_s,
+    planned_ms: row.planned_ms,
+    workers: workersOf(desk, id).length,
+    running: tasksOf(desk, id),
+    ...(row.job === undefined ? {} : { job: row.job }),
+    ...(reason === undefined ? {} : { reason }),
+    ...(started_ms === undefined ? {} : { started_ms }),
+    ...(waits ? { start_estimate_ms } : {}),
+    ...(last_words === undefined || last_words === "" ? {} : { last_words }),
+  };
+}
+
+function stateOf(row: BlockRow, { ending, stage, state }: Standing): string {
+  if (ending !== undefined) return "ending";
+  if (stage === "leaving") return "leaving";
+  if (row.job === undefined) return state === "unclear" ? "submitting" : state;
+  return state === "unclear" ? "unknown" : state;
+}
+
+/** Why a block that is coming is not there yet, as a sentence. */
+export function excuseOf(row: BlockRow, { state, reason, start_estimate_ms }: Standing): string {
+  if (row.job === undefined) {
+    const why = reason === undefined ? "" : ` (${reason})`;
+    return `A block is being asked for, and the scheduler has not answered yet${why}`;
+  }
+  const when =
+    start_estimate_ms === undefined ? "" : `, expected to start ${new Date(start_estimate_ms).toISOString()}`;
+  const known = state === "unclear" ? "not seen yet" : state;
+  return `Block ${row.job} is ${known}${reason === undefined ? "" : ` (${reason})`}${when}`;
+}
