@@ -15,6 +15,7 @@ export interface BlockRequest {
   readonly nodes: number;
   readonly walltime_s: number;
   readonly cores_per_node?: number;
+  /** 0: all that a node has, where that can be said. */
   readonly memory_mib_per_node?: number;
   readonly gpus_per_node?: number;
   /** Whole nodes. */
@@ -90,7 +91,7 @@ export function checkRequest(request: BlockRequest, { title, refuses, script: { 
   for (const [field, most] of Object.entries(counts)) {
     const value = request[field as keyof typeof counts];
     if (value === undefined) continue;
-    const least = field === "gpus_per_node" || field === "warn_s" ? 0 : 1;
+    const least = ["gpus_per_node", "warn_s", "memory_mib_per_node"].includes(field) ? 0 : 1;
     if (Number.isInteger(value) && value >= least && value <= most) continue;
     throw refused(field, value, `a whole number from ${least} to ${most}`);
   }

@@ -36,12 +36,16 @@ function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain)
   if (queue !== undefined && asked.partition !== undefined) throw complain(["queue"], 'says the same as "partition"');
   const partition = asked.partition ?? queue;
   const nodes = nodes_per_block ?? 1;
+  const exclusive = asked.exclusive ?? scheduler === "slurm";
+  const wholeMemory = exclusive && scheduler === "slurm";
   return {
     ...asked,
     type,
     scheduler,
     ...(partition === undefined ? {} : { partition }),
-    exclusive: asked.exclusive ?? scheduler === "slurm",
+    exclusive,
+    // A whole node with only the usual memory for each core may be more than there is, and then is refused (22.05).
+    ...(wholeMemory && asked.memory_mib_per_node === undefined ? { memory_mib_per_node: 0 } : {}),
     scheduler_options: linesOf(scheduler_options),
     launcher: {
       type: launcher ?? usualLauncher(scheduler, nodes),

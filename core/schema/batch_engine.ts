@@ -73,7 +73,11 @@ export const batchEngineSchema = {
       description: "A block without a task for so long is given back.",
     },
     cores_per_node: { ...count, minimum: 1, maximum: 65536, description: "Cores to ask for on each node." },
-    memory_mib_per_node: { type: "integer", minimum: 1, description: "Memory to ask for on each node, in MiB." },
+    memory_mib_per_node: {
+      type: "integer",
+      minimum: 0,
+      description: "Memory to ask for on each node, in MiB. With Slurm, 0 is all that a node has.",
+    },
     gpus_per_node: { ...count, maximum: 1024, description: "GPUs to ask for on each node." },
     exclusive: { type: "boolean", description: "Whether a block gets whole nodes. Default: with Slurm, yes." },
     scheduler_options: { ...linesSchema, description: "More options for the scheduler, one per line." },

@@ -96,7 +96,7 @@ function gridEngineDirectives(request: BlockRequest): string[] {
     `-l h_rt=${hoursMinutesSeconds(request.walltime_s)}`,
     ...(slots > 1 ? [`-pe ${parallel_environment} ${slots}`] : []),
     // Of each slot.
-    ...(memory_mib_per_node === undefined ? [] : [`-l h_vmem=${Math.ceil(memory_mib_per_node / cores)}M`]),
+    ...(memory_mib_per_node ? [`-l h_vmem=${Math.ceil(memory_mib_per_node / cores)}M`] : []),
     ...(gpus_per_node ? [`-l gpu=${gpus_per_node}`] : []),
     ...(request.exclusive === true ? ["-l exclusive=true"] : []),
     ...said("-l", constraint),

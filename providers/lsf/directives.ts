@@ -27,7 +27,7 @@ function sizes(request: BlockRequest, dialect: "lsf" | "openlava"): string[] {
   const unit = dialect === "lsf" ? "MB" : "";
   const needs = [
     ...(constraint === undefined ? [] : [`select[${constraint}]`]),
-    ...(memory_mib_per_node === undefined ? [] : [`rusage[mem=${memory_mib_per_node}${unit}]`]),
+    ...(memory_mib_per_node ? [`rusage[mem=${memory_mib_per_node}${unit}]`] : []),
     `span[ptile=${slots}]`,
   ];
   return [

@@ -7,7 +7,7 @@ export function pbsDirectives(request: BlockRequest): string[] {
   const chunk = [
     String(nodes),
     ...(cores_per_node === undefined ? [] : [`ncpus=${cores_per_node}`]),
-    ...(memory_mib_per_node === undefined ? [] : [`mem=${memory_mib_per_node}mb`]),
+    ...(memory_mib_per_node ? [`mem=${memory_mib_per_node}mb`] : []),
     ...(gpus_per_node ? [`ngpus=${gpus_per_node}`] : []),
     ...(select_options === undefined ? [] : [select_options]),
   ].join(":");

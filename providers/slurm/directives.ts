@@ -27,7 +27,9 @@ export function slurmDirectives(request: BlockRequest): string[] {
     // The two exclude each other.
     ...(gres === undefined ? said("--gpus-per-node", gpus_per_node || undefined) : said("--gres", gres)),
     ...said("--cpus-per-task", cores_per_node),
-    ...(memory_mib_per_node === undefined ? [] : [`--mem=${memory_mib_per_node}M`]),
+    ...(memory_mib_per_node === undefined
+      ? []
+      : [`--mem=${memory_mib_per_node}${memory_mib_per_node === 0 ? "" : "M"}`]),
   ];
 }
 

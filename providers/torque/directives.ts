@@ -18,7 +18,7 @@ export function torqueDirectives(request: BlockRequest): string[] {
     `-e ${request.stderr_path}.scheduler`,
     `-l ${spec}`,
     // Of the whole block.
-    ...(memory_mib_per_node === undefined ? [] : [`-l mem=${memory_mib_per_node * nodes}mb`]),
+    ...(memory_mib_per_node ? [`-l mem=${memory_mib_per_node * nodes}mb`] : []),
     `-l walltime=${hoursMinutesSeconds(request.walltime_s)}`,
     ...(request.exclusive === true ? ["-n"] : []),
     "-r n",

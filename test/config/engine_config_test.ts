@@ -28,6 +28,7 @@ describe("an engine in our own words", () => {
       type: "batch",
       scheduler: "slurm",
       exclusive: true,
+      memory_mib_per_node: 0,
       scheduler_options: [],
       launcher: { type: "single" },
       blocks: { nodes: 1, walltime_s: 3600, init: 0, min: 0, max: 1, parallelism: 1, max_idle_s: 120 },

@@ -48,6 +48,7 @@ const special: { readonly [scheduler in Profile["name"]]: { readonly [name: stri
       scheduler_options: ["#SBATCH --constraint=gpu --gpus-per-node=4\n#SBATCH --nodes=7", "--mail-type=NONE"],
     },
     "reservation-cluster": { reservation: "maint_1", clusters: "big", project: "phys" },
+    "whole-nodes": { exclusive: true, memory_mib_per_node: 0 },
     aprun: { nodes: 2, cores_per_node: 64, launcher: { type: "aprun" } },
   },
   pbspro: {

@@ -1,0 +1,34 @@
+#!/bin/bash
+#SBATCH --job-name=gc0a1b2c3d4e5f
+#SBATCH --output=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.out
+#SBATCH --error=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.err
+#SBATCH --open-mode=append
+#SBATCH --nodes=1
+#SBATCH --ntasks-per-node=1
+#SBATCH --time=60
+#SBATCH --no-requeue
+#SBATCH --exclusive
+#SBATCH --mem=0
+
+# Block gc0a1b2c3d4e5f: one worker on 1 node.
+export GC_BLOCK=gc0a1b2c3d4e5f
+GC_BLOCK_DIR=/home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f
+cd "$GC_BLOCK_DIR" || exit 13
+
+gc_pid=
+trap '[ -z "$gc_pid" ] || kill -TERM "$gc_pid" 2>/dev/null' TERM INT USR1 USR2
+gc_launch() {
+  exec /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+}
+gc_launch &
+gc_pid=$!
+wait "$gc_pid"
+gc_code=$?
+while kill -0 "$gc_pid" 2>/dev/null; do
+  wait "$gc_pid"
+  gc_code=$?
+done
+echo "$gc_code" >"$GC_BLOCK_DIR/exit_code.new"
+mv "$GC_BLOCK_DIR/exit_code.new" "$GC_BLOCK_DIR/exit_code"
+exit "$gc_code"
+# Submitted by: /usr/bin/sbatch --parsable /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/block.sh
