@@ -8,7 +8,8 @@ import { spanPattern } from "../schema/batch_engine.ts";
 import { type EndpointConfigFile, endpointConfigSchema } from "../schema/config.ts";
 import { keyRecordSchema } from "../schema/envelope.ts";
 import type { Schema } from "../schema/static.ts";
-import { fits, type Problem, problems } from "../schema/validate.ts";
+import type { Problem } from "../schema/validate.ts";
+import { checkEndpointConfig } from "../schema/validate_settings.ts";
 import { configError, parseYaml, type YamlDocument } from "./document.ts";
 import { type EngineConfig, engineConfig } from "./engine_config.ts";
 import { nearest } from "./nearest.ts";
@@ -47,11 +48,10 @@ export function loadEndpointConfig(path: string): EndpointConfig {
 /** Checks the text of a configuration; `path` is for errors. */
 export function parseEndpointConfig(bytes: Uint8Array, path: string): EndpointConfig {
   const document = parseYaml(bytes, path);
-  const value = withoutEmpty(document.value ?? {});
-  if (!fits("endpoint_config", value)) {
-    const [problem] = problems("endpoint_config", value);
-    throw problemError(problem ?? { path: "", message: "is not valid", params: {} }, value, document, path);
-  }
+  const written = withoutEmpty(document.value ?? {});
+  const checked = checkEndpointConfig(written);
+  if ("wrong" in checked) throw problemError(checked.wrong, written, document, path);
+  const value = checked.right;
   checkCommands(value, document, path);
   checkEnv(value, document, path);
   const engine = engineConfig(value.engine, (keys, what) => {

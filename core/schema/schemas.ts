@@ -88,7 +88,12 @@ export const schemas = [
   live.logAnswerSchema,
   live.orderSchema,
   live.doneSchema,
-  endpointConfigSchema,
   contextsSchema,
   knownSchema,
 ] as const;
+
+/**
+ * What is read by those alone who configure or run an endpoint. Its validator is larger than all others together, and
+ * every short command would load it with them.
+ */
+export const settingsSchemas = [endpointConfigSchema] as const;

@@ -8,7 +8,7 @@ import type { schemas } from "./schemas.ts";
 import type { Static } from "./static.ts";
 import * as validators from "./validators.js";
 
-/** Names of all shapes that cross a boundary: the `$id`s of the schemas in `schemas.ts`. */
+/** Names of the shapes that cross a boundary: the `$id`s of the schemas in `schemas.ts`. Settings have their own door. */
 export type SchemaName = (typeof schemas)[number]["$id"];
 
 /** The type that goes with a schema's name. */
@@ -22,7 +22,8 @@ export interface Problem {
   params: { [key: string]: unknown };
 }
 
-interface Validator {
+/** A generated function: whether a value is right, and else, as a property of itself, why not. */
+export interface Validator {
   (value: unknown): boolean;
   errors?: readonly { instancePath: string; message?: string; params?: { [key: string]: unknown } }[] | null;
 }
@@ -31,6 +32,11 @@ interface Validator {
 export function problems(name: SchemaName, value: unknown): Problem[] {
   const validator = (validators as unknown as { [name: string]: Validator })[name];
   if (validator === undefined) throw new Error(`No validator for schema "${name}"; run sh scripts/setup`);
+  return problemsBy(validator, value);
+}
+
+/** All that is wrong with `value` by this validator. */
+export function problemsBy(validator: Validator, value: unknown): Problem[] {
   if (validator(value)) return [];
   return (validator.errors ?? []).map((error) => ({
     path: error.instancePath,

@@ -122,7 +122,7 @@ export class Client {
     this.kept.retryNow();
   }
 
-  /** Learns an endpoint's key: before `submit`, `ask` and `say`. @throws GcError permission `key.*` for a bad record. */
+  /** Learns an endpoint's key, before `submit`, `ask` and `say`. @throws GcError permission `key.*`: a bad record. */
   prepare(to: KeyRecord): void {
     this.composer.prepare(to);
     this.intake.know(to);

@@ -2,7 +2,7 @@ import { describe, expect, test } from "bun:test";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { schemas } from "../../core/schema/schemas.ts";
+import { schemas, settingsSchemas } from "../../core/schema/schemas.ts";
 import { validatorsText } from "../../scripts/generate.ts";
 
 interface Validator {
@@ -24,8 +24,10 @@ async function load(list: Parameters<typeof validatorsText>[0]): Promise<{ [name
 
 describe("validatorsText()", () => {
   test("gives one function for each schema, under its $id", async () => {
-    const loaded = await load(schemas);
-    expect(Object.keys(loaded).sort()).toEqual(schemas.map(({ $id }): string => $id).sort());
+    for (const list of [schemas, settingsSchemas]) {
+      const loaded = await load(list);
+      expect(Object.keys(loaded).sort()).toEqual(list.map(({ $id }): string => $id).sort());
+    }
   });
 
   test("loads nothing at run time and makes no code there", async () => {
