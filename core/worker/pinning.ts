@@ -5,17 +5,17 @@
  */
 import { findCommand } from "../host/command.ts";
 import type { Log } from "../host/host.ts";
-import { libc } from "../host/libc.ts";
+import type { Libc } from "../host/libc.ts";
 
 export class Pinning {
   readonly #log: Log;
   readonly #path: string | undefined;
-  readonly #calls: Pick<NonNullable<ReturnType<typeof libc>>, "affinity" | "setAffinity"> | undefined;
+  readonly #calls: Libc | undefined;
   #taskset: string | undefined;
   #said = false;
 
-  /** `path`: where `taskset` is looked for. `calls`: for tests. */
-  constructor(log: Log, path: string | undefined, calls: ReturnType<typeof libc> = libc()) {
+  /** `path`: where `taskset` is looked for. `calls`: undefined where there are none. */
+  constructor(log: Log, path: string | undefined, calls: Libc | undefined) {
     this.#log = log;
     this.#path = path;
     this.#calls = calls;

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { messageOf } from "../errors.ts";
 import { removeIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
+import { libc } from "../host/libc.ts";
 import { signal } from "../host/processes.ts";
 import type { Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
@@ -240,7 +241,7 @@ export class RunningTasks {
     seat: Seat | undefined,
   ): ((start: (prefix: readonly string[]) => Bun.Subprocess) => Bun.Subprocess) | undefined {
     if (seat === undefined || seat.cpus.length === 0) return undefined;
-    this.#pinning ??= new Pinning(this.#host.log, this.#around.env.PATH);
+    this.#pinning ??= new Pinning(this.#host.log, this.#around.env.PATH, libc());
     const pinning = this.#pinning;
     return (start) => pinning.bound(seat.cpus, start);
   }
