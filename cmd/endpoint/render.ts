@@ -1,6 +1,6 @@
 /**
- * `gc endpoint render`: the exact script that the endpoint would hand to the scheduler for its next block. Needs neither
- * the scheduler nor a running endpoint, and changes nothing.
+ * `gc endpoint render`: the exact script that the endpoint would hand to the scheduler for its next block. Needs
+ * neither the scheduler nor a running endpoint, and changes nothing.
  */
 import { join } from "node:path";
 import type { Command } from "commander";

@@ -3,6 +3,7 @@
  * blocks grow and shrink. All that differs between engines of blocks is decided here, once, at the start.
  */
 
+import { blockShape } from "../../providers/block_shape.ts";
 import type { Profile } from "../../providers/profile.ts";
 import { openProvider, type Provider } from "../../providers/provider.ts";
 import { schedulers } from "../../providers/schedulers.ts";
@@ -67,35 +68,11 @@ export function batchSettings(engine: BatchEngine): BatchSettings {
 
 /** What the desk of blocks is set to. @throws GcError missing `scheduler.command_missing`. */
 export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): BlockDeskSettings {
-  const { blocks, workers, scheduler_options, worker_init, launcher } = engine;
-  const asked = pick(engine, [
-    "partition",
-    "account",
-    "project",
-    "qos",
-    "reservation",
-    "constraint",
-    "clusters",
-    "gres",
-    "select_options",
-    "parallel_environment",
-    "by_nodes",
-    "cores_per_node",
-    "memory_mib_per_node",
-    "gpus_per_node",
-  ]);
+  const { workers } = engine;
   return {
     provider: openScheduler(engine, places.path),
     dir: places.blocks,
-    request: {
-      ...asked,
-      nodes: blocks.nodes,
-      walltime_s: blocks.walltime_s,
-      exclusive: engine.exclusive,
-      scheduler_options,
-      launcher,
-      ...(worker_init === undefined ? {} : { worker_init }),
-    },
+    request: blockShape(engine),
     worker: {
       endpoint_id: places.endpoint_id,
       link: { kind: "door", path: places.door_path },
@@ -123,7 +100,9 @@ export function openScheduler(engine: BatchEngine, path: string | undefined): Pr
     }
     commands[name] = found;
   }
-  return openProvider(profile, { commands });
+  // Without, squeue would not see the blocks of another cluster, and they would be taken for gone.
+  const cluster = engine.clusters === undefined ? {} : { cluster: engine.clusters };
+  return openProvider(profile, { commands, ...cluster });
 }
 
 function profileOf(name: BatchEngine["scheduler"]): Profile {
@@ -131,10 +110,4 @@ function profileOf(name: BatchEngine["scheduler"]): Profile {
   const profile = known[name];
   if (profile !== undefined) return profile;
   throw new GcError("config", "scheduler.unknown", `This version of gc does not speak to the scheduler "${name}"`);
-}
-
-function pick<T extends object, K extends keyof T>(from: T, keys: readonly K[]): Pick<T, K> {
-  const picked = {} as Pick<T, K>;
-  for (const key of keys) if (from[key] !== undefined) picked[key] = from[key];
-  return picked;
 }

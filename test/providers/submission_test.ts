@@ -41,7 +41,7 @@ const cases: [
     "a limit",
     1,
     "",
-    "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS policy (job submit limit, user's size and/or time limits)\n",
+    "sbatch: error: AssocMaxSubmitJobLimit\nsbatch: error: Batch job submission failed: Job violates accounting/QOS\n",
     "rejected limit",
   ],
   [
