@@ -72,7 +72,7 @@ function gpusPerNode(text: string | undefined, nodes: number): number {
 
 function readProbe([version]: readonly Answer[]): Capabilities {
   const said = `${version?.stdout ?? ""}\n${version?.stderr ?? ""}`;
-  const found = /pbs_version/.test(said) ? undefined : said.match(/^(?:Torque )?Version: (\S+)/im)?.[1];
+  const found = /pbs_version/.test(said) ? undefined : said.match(/^(?:Torque )?Version: (\d\S*)/m)?.[1];
   return {
     present: found !== undefined,
     history: false,
