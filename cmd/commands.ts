@@ -85,6 +85,16 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./endpoint/status.ts"),
   },
   {
+    words: ["endpoint", "blocks"],
+    summary: "List the blocks of an endpoint on a cluster",
+    load: () => import("./endpoint/blocks.ts"),
+  },
+  {
+    words: ["endpoint", "scale"],
+    summary: "Say how many blocks an endpoint keeps",
+    load: () => import("./endpoint/scale.ts"),
+  },
+  {
     words: ["endpoint", "pause"],
     summary: "Start no more tasks on an endpoint",
     load: () => import("./endpoint/pause.ts"),

@@ -73,14 +73,14 @@ export class EndpointTalk {
    * Gives an order.
    * @throws GcError unavailable `endpoint.offline`, permission `endpoint.order_refused`.
    */
-  async order(what: Order["what"]): Promise<Done> {
+  async order(what: Order["what"], more: Pick<Order, "blocks"> = {}): Promise<Done> {
     const status = await this.status();
     const { name, record } = this.endpoint;
     if (typeof status === "string") {
       const message = `The endpoint "${name}" does not answer (${status})`;
       throw new GcError("unavailable", "endpoint.offline", message, { hint: `gc endpoint status ${name}` });
     }
-    const order = { t: "order", boot: status.boot, what } as const;
+    const order = { t: "order", boot: status.boot, what, ...more } as const;
     const answer = await this.desk.client.ask(record, order, answerWithin_ms);
     if (typeof answer === "string" || answer.t !== "done") {
       throw new GcError("unavailable", "endpoint.offline", `The endpoint "${name}" did not answer the order`);

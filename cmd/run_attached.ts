@@ -14,6 +14,7 @@ import { fromWireError } from "../core/wire/link.ts";
 import type { Cli } from "./cli.ts";
 import { ReaderGone } from "./output.ts";
 import { Interrupts } from "./run_signals.ts";
+import { tellWhyItWaits } from "./run_waiting.ts";
 import { writeFully } from "./streams.ts";
 import { batchOf, type SubmitWish } from "./task_batch.ts";
 import { TaskDesk } from "./task_desk.ts";
@@ -75,6 +76,7 @@ class AttachedRun {
   private readonly left = new Promise<number | GcError>((resolve) => {
     this.leave = resolve;
   });
+  private stopTelling: () => void = () => {};
   private stored = false;
   private accepted = false;
 
@@ -108,6 +110,7 @@ class AttachedRun {
       return typeof first === "number" ? first : await this.finish(first);
     } finally {
       interrupts.close();
+      this.stopTelling();
       this.attachment?.stop();
     }
   }
@@ -132,6 +135,8 @@ class AttachedRun {
       return;
     }
     this.accepted = true;
+    const watched = process.stderr.isTTY === true && this.terminal === undefined;
+    this.stopTelling = tellWhyItWaits(this.desk, this.endpoint, this.id as string as TaskId, watched);
     const { attachment } = this;
     if (attachment === undefined) return;
     attachment.startTyping();

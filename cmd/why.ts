@@ -148,7 +148,7 @@ async function held(desk: TaskDesk, target: Target, id: string): Promise<Found> 
     state: phase,
     reason,
     attempt,
-    ...(hint === undefined ? {} : { hint }),
+    ...(hint === undefined ? {} : { hint: hint.replace("NAME", name) }),
     ...(host === undefined ? {} : { host }),
   };
 }

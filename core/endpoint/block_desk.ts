@@ -129,9 +129,8 @@ export class BlockDesk {
       const sights = await this.sights([...refs.values()]);
       for (const [block, ref] of refs) {
         const sight = sights.get(ref.id) ?? { seen: "uncovered", why: "nothing was asked" };
-        const over = sight.seen === "absent" || (sight.seen === "seen" && sight.state.phase === "done");
-        const last_words = over ? { last_words: this.lastWords(ref.name ?? "") } : {};
-        (event.sights as SeenEvent["sights"][number][]).push({ block, sight, ...last_words });
+        const last_words = this.lastWords(ref.name ?? "");
+        (event.sights as SeenEvent["sights"][number][]).push({ block, sight, last_words });
       }
       if (blocks.some(([, { job }]) => job === undefined)) {
         const { covered, blocks: named } = provider.readAdopt(await this.run(provider.adopt()));
@@ -181,7 +180,22 @@ export class BlockDesk {
   }
 
   private lastWords(name: string): string {
-    return (readTextIfThere(join(this.dirOf(name), "stderr")) ?? "").slice(-lastWordsBytes).trim();
+    return endOf(join(this.dirOf(name), "stderr"), lastWordsBytes).trim();
+  }
+}
+
+/** The last `bytes` of a text file, which may be large; nothing when it cannot be read. */
+function endOf(path: string, bytes: number): string {
+  let file: number | undefined;
+  try {
+    file = fs.openSync(path, "r");
+    const { size } = fs.fstatSync(file);
+    const buffer = Buffer.alloc(Math.min(size, bytes));
+    return buffer.toString("utf8", 0, fs.readSync(file, buffer, 0, buffer.length, size - buffer.length));
+  } catch {
+    return "";
+  } finally {
+    if (file !== undefined) fs.closeSync(file);
   }
 }
 

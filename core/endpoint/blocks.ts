@@ -43,7 +43,7 @@ export class Blocks {
   private readonly standings = new Map<string, Standing>();
   private next_submit_ms = Number.NEGATIVE_INFINITY;
   private failures = 0;
-  private polling = false;
+  private polling: "no" | "soon" | "later" = "no";
   private first: boolean;
   private stopping_ms: number | undefined;
   private hurry = false;
@@ -100,7 +100,7 @@ export class Blocks {
 
   /** What a look at the scheduler showed. */
   seen(desk: Desk, event: SeenEvent): void {
-    this.polling = false;
+    this.polling = "no";
     for (const { block, job } of event.found) {
       const standing = this.standings.get(block);
       if (standing === undefined || desk.memory.blocks.get(block)?.job !== undefined) continue;
@@ -380,11 +380,20 @@ export class Blocks {
     }
   }
 
+  /** Looks at the scheduler again: soon while something is expected to change, or did where none was expected. */
   private poll(desk: Desk): void {
-    if (this.polling || desk.memory.blocks.size === 0) return;
-    this.polling = true;
-    const changing = this.stopping_ms !== undefined || [...this.standings.values()].some(({ stage }) => stage !== "up");
-    const delay_ms = changing ? this.settings.poll_fast_ms : this.settings.poll_slow_ms;
-    desk.effect({ t: "poll_blocks", delay_ms });
+    if (this.polling === "soon" || desk.memory.blocks.size === 0) return;
+    const changing =
+      this.stopping_ms !== undefined ||
+      [...this.standings].some(([block, { stage }]) => stage !== "up" || !answers(desk, block));
+    if (this.polling === "later" && !changing) return;
+    this.polling = changing ? "soon" : "later";
+    desk.effect({ t: "poll_blocks", delay_ms: changing ? this.settings.poll_fast_ms : this.settings.poll_slow_ms });
   }
+}
+
+/** Whether it has workers, and none of them is silent. */
+function answers(desk: Desk, block: string): boolean {
+  const workers = workersOf(desk, block);
+  return workers.length > 0 && workers.every((id) => desk.pool.workers.get(id)?.state === "ready");
 }

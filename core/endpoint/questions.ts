@@ -232,12 +232,12 @@ function standing(desk: Desk, held: HeldEnvelope, index: number, asker: string, 
   return { ...common, phase: "sent", reason: `A worker on ${worker.host} has it and will start it next` };
 }
 
-type Why = { reason: string; hint?: string };
+type Why = Pick<TaskStanding, "reason" | "hint" | "stalled">;
 
 function whyWaiting(desk: Desk, held: HeldEnvelope, index: number, excuse?: string): Why {
   const { memory, pool } = desk;
   if (memory.paused !== undefined)
-    return { reason: `The endpoint is paused: ${memory.paused}`, hint: "gc endpoint resume NAME" };
+    return { reason: `The endpoint is paused: ${memory.paused}`, hint: "gc endpoint resume NAME", stalled: true };
   const usable = [...pool.usable()];
   if (usable.length === 0) {
     if (excuse !== undefined) return { reason: excuse, hint: "gc endpoint blocks NAME" };

@@ -124,7 +124,8 @@ export class EndpointState {
         if (this.mode !== "running") this.stopWorkers(desk);
         return this.settle(desk, event.now_ms);
       case "worker_down":
-        return missWorker(desk, event.worker, event.now_ms);
+        missWorker(desk, event.worker, event.now_ms);
+        return this.blocks?.settle(desk, event.now_ms);
       case "report":
         takeReport(desk, event);
         return this.settle(desk, event.now_ms);

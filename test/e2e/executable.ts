@@ -58,7 +58,7 @@ function tryLock(lock: string): boolean {
 
 function isStale(path: string): boolean {
   const built_ms = statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
-  const sources = ["core", "cmd"].flatMap((room) =>
+  const sources = ["core", "cmd", "providers"].flatMap((room) =>
     [...new Bun.Glob("**/*.ts").scanSync({ cwd: join(root, room) })].map((name) => join(root, room, name)),
   );
   return sources.some((source) => (statSync(source, { throwIfNoEntry: false })?.mtimeMs ?? 0) > built_ms);
