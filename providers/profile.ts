@@ -108,6 +108,8 @@ export interface Profile {
     /** Whole lines with the groups `id` and perhaps `cluster` or `cluster_name`. */
     readonly ids: readonly RegExp[];
     readonly reads_stderr: boolean;
+    /** The block gets the environment of the command, so nothing may be added to that for our own sake. */
+    readonly exports_env: boolean;
     readonly refusals: readonly Refusal[];
   };
   /** The part of an id that stays the same however the scheduler prints it. */
@@ -117,6 +119,8 @@ export interface Profile {
   readonly history?: Query;
   /** What the scheduler's own log file of the block says; for those that have no history. */
   readonly readLog?: (text: string) => BlockFacts | undefined;
+  /** Its name in the directory of the block. */
+  readonly log_name?: string;
   /** Lists all blocks of this user with their names. */
   readonly find: {
     readonly command: string;

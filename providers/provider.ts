@@ -83,12 +83,11 @@ export const blockName = /^gc[a-z0-9]{12}$/;
 export function openProvider(profile: Profile, site: Site): Provider {
   const { timeouts_s } = profile;
   const clusterArgs = site.cluster === undefined ? [] : (profile.clusterArgs?.(site.cluster) ?? []);
-  const command = (name: string, args: readonly string[], timeout_s: number, stdin?: string): Command => ({
+  const command = (name: string, args: readonly string[], timeout_s: number): Command => ({
     argv: [pathOf(profile, site, name), ...clusterArgs, ...args],
     env: { LC_ALL: "C", TZ: "UTC" },
     unset: profile.unset,
     timeout_s,
-    ...(stdin === undefined ? {} : { stdin }),
   });
   const ask = (query: Query, refs: readonly BlockRef[]) =>
     chunks(refs, query.ids_max).map((part) => command(query.command, query.args(part), timeouts_s.status));
@@ -100,11 +99,15 @@ export function openProvider(profile: Profile, site: Site): Provider {
     render(request) {
       const { block, node } = renderScripts(profile, request);
       const { submit } = profile;
-      const stdin = submit.by_stdin ? block.text : undefined;
+      const asked = command(submit.command, submit.args(block.path, request), timeouts_s.submit);
       return {
         text: block.text,
         files: [node, block],
-        submit: command(submit.command, submit.args(block.path, request), timeouts_s.submit, stdin),
+        submit: {
+          ...asked,
+          ...(submit.exports_env ? { env: {} } : {}),
+          ...(submit.by_stdin ? { stdin: block.text } : {}),
+        },
       };
     },
     readSubmit: (answer) => readSubmission(profile, answer),

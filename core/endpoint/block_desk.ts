@@ -155,8 +155,11 @@ export class BlockDesk {
     if (absent.length === 0) return seen;
     const evidence = new Map<string, Evidence>();
     for (const { id, name } of absent) {
-      const exit_code = readTextIfThere(join(this.dirOf(name ?? ""), "exit_code"));
-      if (exit_code !== undefined) evidence.set(id, { exit_code });
+      const dir = this.dirOf(name ?? "");
+      const exit_code = readTextIfThere(join(dir, "exit_code"));
+      const { log_name } = provider.profile;
+      const log = log_name === undefined ? undefined : readTextIfThere(join(dir, log_name));
+      evidence.set(id, { ...(exit_code === undefined ? {} : { exit_code }), ...(log === undefined ? {} : { log }) });
     }
     const answers = await this.runAll(provider.resolve(absent));
     for (const [id, sight] of provider.readResolve(absent, answers, evidence))

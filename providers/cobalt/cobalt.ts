@@ -6,6 +6,9 @@ import { minutesOf } from "../walltime.ts";
 import { qdel, qhold, qrls } from "./orders.ts";
 import { qstat, readCobaltLog, readTable } from "./status.ts";
 
+/** In the directory of the block. */
+const logName = "cobaltlog";
+
 export const cobalt: Profile = {
   name: "cobalt",
   title: "Cobalt",
@@ -34,6 +37,7 @@ export const cobalt: Profile = {
     by_stdin: false,
     ids: [/^(?<id>\d+)\s*$/],
     reads_stderr: false,
+    exports_env: false,
     refusals: [
       { pattern: /Connection refused|Failed to connect|queue-manager\.get_queues/, class: "transient" },
       { pattern: /timed out|reset by peer/i, class: "ambiguous" },
@@ -45,6 +49,7 @@ export const cobalt: Profile = {
   keyOf: (id) => id,
   observe: qstat,
   readLog: readCobaltLog,
+  log_name: logName,
   find: { command: "qstat", args: qstat.args([]), read: readTable },
   cancel: { term: qdel, force: qdel },
   hold: qhold,
@@ -76,7 +81,7 @@ function cobaltDirectives(request: BlockRequest): string[] {
     `-t ${minutesOf(request.walltime_s)}`,
     `-o ${request.stdout_path}`,
     `-e ${request.stderr_path}`,
-    `--debuglog ${request.block_dir}/cobaltlog`,
+    `--debuglog ${request.block_dir}/${logName}`,
     ...said("-q", request.reservation ?? request.partition),
     ...said("-A", request.account ?? request.project),
     ...said("--attrs", request.constraint),

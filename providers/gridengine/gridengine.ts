@@ -43,6 +43,7 @@ export const gridengine: Profile = {
       /^Your job(?:-array)? (?<id>\d+)(?:\.\d+-\d+:\d+)? \(".*"\) has been submitted\s*$/,
     ],
     reads_stderr: false,
+    exports_env: false,
     refusals: [
       { pattern: /unable to send message|commlib error|got send error|unable to contact/, class: "transient" },
       { pattern: /Error reading answer|timed out/, class: "ambiguous" },

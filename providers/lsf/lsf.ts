@@ -38,6 +38,7 @@ export const lsf: Profile = {
     by_stdin: true,
     ids: [/^Job <(?<id>\d+)> is submitted to (?:default )?queue <[^>]*>\.?\s*$/],
     reads_stderr: true,
+    exports_env: true,
     refusals: [
       { pattern: /Network is unreachable\. Job not submitted|library call.*not submitted/s, class: "transient" },
       { pattern: /System call failed|library call|daemon not responding|Cannot connect to LSF/, class: "ambiguous" },

@@ -39,6 +39,7 @@ export const pbspro: Profile = {
     by_stdin: false,
     ids: [/^(?<id>\d+(?:\[\d*\])?\.[\w.-]+)\s*$/],
     reads_stderr: false,
+    exports_env: false,
     refusals: [
       { pattern: /End of File|Premature end|timed out/i, class: "ambiguous" },
       { pattern: /cannot connect to server|Connection refused|shutting down|No free connections/, class: "transient" },

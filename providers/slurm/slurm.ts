@@ -41,6 +41,7 @@ export const slurm: Profile = {
     // Plain, `--parsable`, with the cluster in either form (providers.md §2.2).
     ids: [/^(?:Submitted batch job )?(?<id>\d+)(?:;(?<cluster>\S+)| on cluster (?<cluster_name>\S+))?\s*$/i],
     reads_stderr: false,
+    exports_env: true,
     refusals: [
       { pattern: /Socket timed out|temporarily unable to accept/, class: "ambiguous" },
       { pattern: /Unable to contact slurm controller|Rate limit exceeded|connect failure/, class: "transient" },

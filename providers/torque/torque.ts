@@ -38,6 +38,7 @@ export const torque: Profile = {
     // With msub of Moab in the place of qsub: Moab.123, or a bare number.
     ids: [/^(?<id>\d+(?:\[\d*\])?\.[\w.-]+)\s*$/, /^(?<id>(?:Moab\.)?\d+)\s*$/],
     reads_stderr: false,
+    exports_env: false,
     refusals: [
       { pattern: /End of File|Premature end|timed out|Communication failure/i, class: "ambiguous" },
       { pattern: /cannot connect to server|Connection refused|shutting down|No free connections/, class: "transient" },
