@@ -7,7 +7,7 @@ import type { EndpointConfigFile } from "../schema/config.ts";
 import type { GlobusEngine } from "../schema/globus_engine.ts";
 import type { LauncherSpec } from "../schema/launcher.ts";
 import type { Static } from "../schema/static.ts";
-import { acceleratorNames, type Complain, type LocalEngine, linesOf } from "./engine_parts.ts";
+import { acceleratorNames, type Complain, checkContainer, type LocalEngine, linesOf } from "./engine_parts.ts";
 import { globusEngine } from "./globus_engine.ts";
 import { secondsOfSpan } from "./span.ts";
 
@@ -22,10 +22,26 @@ export function engineConfig(file: EngineFile, complain: Complain): EngineConfig
     const engine = globusEngine(file as GlobusEngine, complain);
     return engine.type === "local" ? engine : checked(engine, complain, ["provider"]);
   }
-  const workers = file.workers ?? 1;
-  if (file.slots === undefined || workers <= file.slots) return { ...file, workers };
-  throw complain(["workers"], `is ${workers}, more than the ${file.slots} slots that they share`);
+  return localEngine(file, complain);
 }
+
+function localEngine(file: Extract<EngineFile, { type: "local" }>, complain: Complain): LocalEngine {
+  const { available_accelerators, ...engine } = file;
+  const { slots, cpu_affinity, container, workers = 1 } = engine;
+  checkContainer(container, containerKeys, complain);
+  if (slots !== undefined && workers > slots) {
+    throw complain(["workers"], `is ${workers}, more than the ${slots} slots that they share`);
+  }
+  const bound = cpu_affinity !== undefined && cpu_affinity !== "none";
+  const single = bound ? "cpu_affinity" : available_accelerators === undefined ? undefined : "available_accelerators";
+  if (single !== undefined && workers > 1) {
+    throw complain(["workers"], `is ${workers}, but "${single}" is only for one worker: several would lend the same`);
+  }
+  const accelerators = available_accelerators === undefined ? undefined : acceleratorNames(available_accelerators);
+  return { ...engine, workers, ...(accelerators === undefined ? {} : { accelerators }) };
+}
+
+const containerKeys = { type: ["container", "type"], image: "image", options: "options" };
 
 function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain): BatchEngine {
   const { type, scheduler, queue, walltime, init_blocks, min_blocks, max_blocks, parallelism, max_idletime, ...rest } =
@@ -34,6 +50,7 @@ function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain)
   const { max_workers_per_node, cores_per_worker, memory_per_worker, available_accelerators, cpu_affinity, ...asked } =
     others;
   if (queue !== undefined && asked.partition !== undefined) throw complain(["queue"], 'says the same as "partition"');
+  checkContainer(asked.container, containerKeys, complain);
   const partition = asked.partition ?? queue;
   const nodes = nodes_per_block ?? 1;
   const exclusive = asked.exclusive ?? scheduler === "slurm";

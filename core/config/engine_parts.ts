@@ -1,5 +1,6 @@
 /** What both forms of an engine's configuration share: the engine of this machine, lists written in two ways. */
 import type { GcError } from "../errors.ts";
+import type { ContainerSpec } from "../schema/placement.ts";
 
 /** What runs the tasks on this very machine. */
 export interface LocalEngine {
@@ -8,6 +9,10 @@ export interface LocalEngine {
   readonly slots?: number;
   readonly workers: number;
   readonly memory_mib?: number;
+  /** GPUs to share out, one to each task. */
+  readonly accelerators?: readonly string[];
+  readonly cpu_affinity?: string;
+  readonly container?: Readonly<ContainerSpec>;
 }
 
 /** Makes the error for something wrong at these keys below `engine`. */
@@ -22,4 +27,22 @@ export function linesOf(text: string | readonly string[] | undefined): string[] 
 /** `2` → `["0", "1"]`. */
 export function acceleratorNames(said: number | readonly string[] | undefined): string[] {
   return typeof said === "number" ? Array.from({ length: said }, (_, i) => String(i)) : [...(said ?? [])];
+}
+
+/**
+ * What is wrong with a container, if something is: only `custom` can do without an image, and it cannot do without the
+ * words that it consists of.
+ */
+export function checkContainer(container: ContainerSpec | undefined, keys: Keys, complain: Complain): void {
+  if (container === undefined) return;
+  if (container.type === "custom") {
+    if (!container.options?.trim()) throw complain(keys.type, `is "custom", which needs "${keys.options}" beside it`);
+  } else if (container.image === undefined) throw complain(keys.type, `needs "${keys.image}" beside it`);
+}
+
+/** Where the parts of a container stand: the keys down to its type, and the names of the others. */
+interface Keys {
+  readonly type: readonly string[];
+  readonly image: string;
+  readonly options: string;
 }

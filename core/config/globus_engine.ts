@@ -5,7 +5,7 @@
 import type { BatchEngine, SchedulerName } from "../schema/batch_engine.ts";
 import type { GlobusEngine, GlobusLauncher, GlobusProvider } from "../schema/globus_engine.ts";
 import type { LauncherSpec } from "../schema/launcher.ts";
-import { acceleratorNames, type Complain, type LocalEngine, linesOf } from "./engine_parts.ts";
+import { acceleratorNames, type Complain, checkContainer, type LocalEngine, linesOf } from "./engine_parts.ts";
 import { secondsOfSpan } from "./span.ts";
 
 type Executor = Extract<GlobusEngine, { type: "GlobusComputeEngine" | "GlobusMPIEngine" }>;
@@ -36,12 +36,23 @@ export function globusEngine(engine: GlobusEngine, complain: Complain): LocalEng
   if (engine.type === "ThreadPoolEngine" || engine.type === "ProcessPoolEngine") return local(engine.max_workers);
   const { provider } = engine;
   if (engine.type === "GlobusMPIEngine") checkMpi(engine, complain);
-  if (provider === undefined || provider.type === "LocalProvider") return local(engine.max_workers_per_node);
+  if (provider === undefined || provider.type === "LocalProvider") return localExecutor(engine, complain);
   return batch(engine, provider, complain);
 }
 
 function local(slots: number | undefined): LocalEngine {
   return { type: "local", workers: 1, ...(slots === undefined ? {} : { slots }) };
+}
+
+function localExecutor(engine: Executor, complain: Complain): LocalEngine {
+  const { available_accelerators: accelerators, cpu_affinity } = engine;
+  const container = containerOf(engine, complain);
+  return {
+    ...local(engine.max_workers_per_node),
+    ...(accelerators === undefined ? {} : { accelerators: acceleratorNames(accelerators) }),
+    ...(cpu_affinity === undefined ? {} : { cpu_affinity }),
+    ...(container === undefined ? {} : { container }),
+  };
 }
 
 function checkMpi({ provider }: Executor, complain: Complain): void {
@@ -169,8 +180,10 @@ function containerOf(engine: Executor, complain: Complain): BatchEngine["contain
     if (image === undefined) return undefined;
     throw complain(["container_uri"], 'needs "container_type" beside it');
   }
-  if (type !== "custom" && image === undefined) throw complain(["container_type"], 'needs "container_uri" beside it');
-  return { type, ...defined({ image, options }) };
+  const container = { type, ...defined({ image, options }) };
+  const keys = { type: ["container_type"], image: "container_uri", options: "container_cmd_options" };
+  checkContainer(container, keys, complain);
+  return container;
 }
 
 function ignoredOf(engine: Executor, provider: BatchProvider): string[] {

@@ -14,6 +14,7 @@ import type { BatchEngine } from "../schema/batch_engine.ts";
 import { nodeLocal } from "../worker/block_member.ts";
 import type { BatchSettings } from "./batch_settings.ts";
 import type { BlockDeskSettings } from "./block_desk.ts";
+import { blockPlacement, slotsUnlimited } from "./worker_shape.ts";
 
 /** Before its end a block gets no more tasks: a tenth of its walltime, but neither too short nor too long. */
 const warnShare = 0.1;
@@ -23,8 +24,6 @@ const warnMost_s = 300;
 const submitGap_ms = 10_000;
 const pollFast_ms = 5000;
 const tasksAhead = 256;
-/** "As many as the node has cores", where nothing else is said. */
-const slotsUnlimited = 65_536;
 
 /** Places and facts of the endpoint that a batch engine needs. */
 export interface BatchPlaces {
@@ -39,13 +38,8 @@ export interface BatchPlaces {
 
 /** How the blocks of an engine behave. */
 export function batchSettings(engine: BatchEngine): BatchSettings {
-  const { blocks, workers, cores_per_node } = engine;
+  const { blocks } = engine;
   const { absence, poll_s } = profileOf(engine.scheduler);
-  const by_cores =
-    cores_per_node === undefined
-      ? undefined
-      : Math.max(1, Math.floor(cores_per_node / (workers.cores_per_worker || 1)));
-  const slots_per_node = workers.per_node_max ?? by_cores;
   return {
     kind: "batch",
     tasks_max: endpointTasksMax,
@@ -53,7 +47,7 @@ export function batchSettings(engine: BatchEngine): BatchSettings {
     min_blocks: blocks.min,
     max_blocks: blocks.max,
     nodes_per_block: blocks.nodes,
-    slots_per_node: slots_per_node ?? Number.POSITIVE_INFINITY,
+    slots_per_node: slotsPerNode(engine),
     parallelism: blocks.parallelism,
     max_idle_ms: blocks.max_idle_s * 1000,
     walltime_s: blocks.walltime_s,
@@ -64,6 +58,20 @@ export function batchSettings(engine: BatchEngine): BatchSettings {
     absent_polls: absence.polls,
     absent_after_ms: absence.after_submit_s * 1000,
   };
+}
+
+/** Slots that a node will have as far as the configuration tells; infinite when only the node knows. */
+function slotsPerNode({ workers, cores_per_node, memory_mib_per_node }: BatchEngine): number {
+  const { per_node_max, cores_per_worker, memory_mib_per_worker, accelerators } = workers;
+  const none = Number.POSITIVE_INFINITY;
+  const shares = [
+    per_node_max ?? none,
+    cores_per_node === undefined ? none : cores_per_node / (cores_per_worker || 1),
+    // 0 asks for all that a node has.
+    (memory_mib_per_node || none) / (memory_mib_per_worker ?? 1),
+    accelerators.length || none,
+  ];
+  return Math.max(1, Math.floor(Math.min(...shares) + 1e-6));
 }
 
 /** What the desk of blocks is set to. @throws GcError missing `scheduler.command_missing`. */
@@ -83,6 +91,7 @@ export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): Blo
       outputs: places.outputs,
       resources: engine.gpus_per_node === undefined ? {} : { gpus: engine.gpus_per_node },
       env: { ...places.env },
+      ...blockPlacement(engine),
       ...(places.simulate ? { simulate: true } : {}),
     },
   };

@@ -2,7 +2,6 @@
  * The acting half of an endpoint: one process that holds the journal, the link to the relay and the door for workers,
  * and turns what happens into events for `state.ts` and its effects into deeds. Started by `gc __endpoint NAME`.
  */
-import * as os from "node:os";
 import { join } from "node:path";
 import { AccessList } from "../access/access_list.ts";
 import type { EndpointConfig } from "../config/endpoint_config.ts";
@@ -28,6 +27,7 @@ import type { JournalRecord } from "./journal_record.ts";
 import { OutputFiles } from "./output_files.ts";
 import { RelayDesk } from "./relay_desk.ts";
 import { EndpointState } from "./state.ts";
+import { localPlacement } from "./worker_shape.ts";
 
 /** What an endpoint is run with. */
 export interface EndpointOptions {
@@ -346,8 +346,8 @@ class Acting {
   private hallSettings(door: OwnDoor | undefined): ConstructorParameters<typeof Hall>[0] {
     const { paths, config, own, socket, simulate } = this.options;
     const local = config.engine.type === "local" ? config.engine : undefined;
-    const slots = local?.slots ?? os.availableParallelism();
-    const memory_mib = local?.memory_mib ?? Math.max(1, Math.floor(os.totalmem() / 1024 / 1024));
+    // Workers of blocks find out on their nodes.
+    const placed = localPlacement(local ?? { type: "local", workers: 1 }, this.host);
     const blockDir = (block: string): string | undefined => {
       const row = this.state.memory.blocks.get(block);
       return row === undefined ? undefined : this.blocks?.dirOf(row.name);
@@ -359,11 +359,10 @@ class Acting {
       dir: paths.workers,
       socket,
       worker: {
-        slots,
+        ...placed,
         prefetch: tasksAhead,
         sandboxes: join(paths.dir, "sandboxes"),
         outputs: paths.outputs,
-        resources: { cores: slots, memory_mib },
         env: { ...config.env },
         ...(config.worker_init === undefined ? {} : { init: config.worker_init }),
         ...(simulate === true ? { simulate } : {}),

@@ -42,7 +42,8 @@ export interface HallSettings {
   socket: string;
   /** Undefined: workers are processes of this machine. */
   batch?: BatchLodging;
-  worker: Pick<WorkerFile, "slots" | "prefetch" | "sandboxes" | "outputs" | "resources" | "env" | "init" | "simulate">;
+  /** What the files of all workers of this machine say. */
+  worker: Omit<WorkerFile, "v" | "id" | "endpoint_id" | "link" | "secret">;
 }
 
 /** A worker that is not heard of is looked at again after this time, longer each time. */

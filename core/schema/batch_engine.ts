@@ -3,6 +3,7 @@
  * and that of Globus Compute (`globus_engine.ts`) become.
  */
 import { type LauncherSpec, launcherTypes } from "./launcher.ts";
+import { type ContainerSpec, containerSchema, cpuAffinitySchema } from "./placement.ts";
 import type { Schema } from "./static.ts";
 
 /** The batch schedulers that gc speaks to. */
@@ -93,7 +94,8 @@ export const batchEngineSchema = {
     cores_per_worker: { type: "number", minimum: 0, default: 1, description: "Cores for a task that asks for none." },
     memory_per_worker: { ...gigabytes, description: "Memory for a task that asks for none, in GB." },
     available_accelerators: { ...acceleratorsSchema, description: "GPUs to share out: how many, or their names." },
-    cpu_affinity: { type: "string", maxLength: 4096, default: "none", description: "How tasks are bound to cores." },
+    cpu_affinity: { ...cpuAffinitySchema, default: "none" },
+    container: containerSchema,
   },
   required: ["type", "scheduler"],
   additionalProperties: false,
@@ -113,12 +115,6 @@ export interface MpiShape {
   readonly launcher: "mpiexec" | "srun" | "aprun";
   /** Programs at the same time in one block. */
   readonly per_block_max: number;
-}
-
-export interface ContainerShape {
-  readonly type: "docker" | "podman" | "podman-hpc" | "apptainer" | "singularity" | "custom";
-  readonly image?: string;
-  readonly options?: string;
 }
 
 /** An engine of pilot blocks, with every default filled in. */
@@ -155,7 +151,7 @@ export interface BatchEngine {
   };
   readonly workers: WorkerShape;
   readonly mpi?: MpiShape;
-  readonly container?: ContainerShape;
+  readonly container?: Readonly<ContainerSpec>;
   /** Keys that were understood, and that mean nothing to gc. */
   readonly ignored: readonly string[];
 }

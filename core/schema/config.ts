@@ -3,7 +3,7 @@
  * are the comments in a new `config.yaml` (`config/commented_yaml.ts`), so they are written for whoever edits that
  * file.
  */
-import { batchEngineSchema } from "./batch_engine.ts";
+import { acceleratorsSchema, batchEngineSchema } from "./batch_engine.ts";
 import { keyRecordSchema } from "./envelope.ts";
 import {
   globusComputeEngineSchema,
@@ -11,6 +11,7 @@ import {
   processPoolEngineSchema,
   threadPoolEngineSchema,
 } from "./globus_engine.ts";
+import { containerSchema, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
 
 const userIds = { type: "array", items: keyRecordSchema.properties.id, maxItems: 10000 } as const;
@@ -40,6 +41,13 @@ export const localEngineSchema = {
       description: "Memory that tasks may ask for altogether, in MiB. Default: what the machine has.",
       examples: [8192],
     },
+    available_accelerators: {
+      ...acceleratorsSchema,
+      description: "GPUs to share out, one to each task: how many, or their names. Default: to those that ask.",
+      examples: [4],
+    },
+    cpu_affinity: { ...cpuAffinitySchema, default: "none" },
+    container: containerSchema,
   },
   required: ["type"],
   additionalProperties: false,

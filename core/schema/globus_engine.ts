@@ -4,6 +4,7 @@
  * no counterpart in gc is accepted and told in `ignored` (`config/globus_engine.ts`).
  */
 import { acceleratorsSchema, linesSchema, spanPattern } from "./batch_engine.ts";
+import { containerTypes, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
 
 const count = { type: "integer", minimum: 0, maximum: 100000 } as const;
@@ -124,7 +125,7 @@ const executor = {
     required: [],
     additionalProperties: false,
   },
-  container_type: { enum: ["docker", "podman", "podman-hpc", "apptainer", "singularity", "custom"] },
+  container_type: { enum: containerTypes },
   container_uri: text,
   container_cmd_options: text,
   address: {
@@ -147,7 +148,7 @@ const executor = {
   interchange_port_range: { type: "array", items: count },
   worker_debug: flag,
   mem_per_worker: number,
-  cpu_affinity: { type: "string", maxLength: 4096 },
+  cpu_affinity: cpuAffinitySchema,
   available_accelerators: acceleratorsSchema,
   prefetch_capacity: count,
   heartbeat_threshold: number,

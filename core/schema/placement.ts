@@ -15,6 +15,7 @@ export const containerTypes = ["docker", "podman", "podman-hpc", "apptainer", "s
 export const containerSchema = {
   type: "object",
   description: "Runs every task inside a container.",
+  examples: [{ type: "apptainer", image: "image.sif" }],
   properties: {
     type: { enum: containerTypes, description: "The container program." },
     image: { type: "string", minLength: 1, maxLength: 4096, description: "The image, as that program names it." },

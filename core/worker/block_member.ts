@@ -1,7 +1,7 @@
 /**
- * A worker of a block: one of several processes that a launcher started with the same words. It gives itself an id that
- * begins like that of its block, and a folder of its own in the folder of the block; a process that the scheduler starts
- * anew is a new worker.
+ * A worker of a block: one of several processes that a launcher started with the same words. It gives itself an id
+ * that begins like that of its block, and a folder of its own in the folder of the block; a process that the scheduler
+ * starts anew is a new worker.
  */
 import * as fs from "node:fs";
 import * as os from "node:os";
@@ -34,20 +34,33 @@ export function joinBlock(dir: string, host: Host): string {
   return folder;
 }
 
+/** What a worker's file says of shares, before the node is known. */
+type Shares = Pick<
+  WorkerFile,
+  | "slots"
+  | "resources"
+  | "cores_per_slot"
+  | "memory_mib_per_slot"
+  | "accelerators"
+  | "accelerator_each"
+  | "cpu_affinity"
+>;
+
 /**
  * How many tasks a node of a block runs at once, and what they share: as many as it has shares of cores, of memory and
  * of accelerators, but at most as the endpoint says (providers.md §18.1).
  * @throws GcError missing `block.no_accelerators` when the endpoint shares out some and the node has none of them.
  */
 export function shapeOnNode(
-  block: WorkerFile,
+  block: Shares,
   node: NodeResources,
 ): Pick<WorkerFile, "slots" | "resources" | "accelerators"> {
   const each = block.accelerator_each === true;
   const asked = block.accelerators ?? [];
   const accelerators = asked.length > 0 ? namedAccelerators(asked, node) : foundAccelerators(block, node);
   if (each && accelerators.length === 0) {
-    const what = `Of the accelerators ${asked.join(", ")} none is on this node, which has ${node.accelerators.join(", ") || "none"}`;
+    const has = node.accelerators.join(", ") || "none";
+    const what = `Of the accelerators ${asked.join(", ")} none is on this node, which has ${has}`;
     throw new GcError("missing", "block.no_accelerators", what, { hint: "Edit available_accelerators in config.yaml" });
   }
   const shares = [
@@ -64,7 +77,7 @@ export function shapeOnNode(
 }
 
 /** Nobody named any: those that the node has, or failing that as many as the scheduler was asked for. */
-function foundAccelerators({ resources }: WorkerFile, node: NodeResources): readonly string[] {
+function foundAccelerators({ resources }: Shares, node: NodeResources): readonly string[] {
   if (node.accelerators.length > 0 || node.accelerators_given) return node.accelerators;
   return Array.from({ length: resources.gpus ?? 0 }, (_, i) => String(i));
 }

@@ -37,7 +37,8 @@ export function endedByUs(ending: Ending, asked: Pick<TaskSpec, "walltime_s" | "
         reason: `It ran longer than its walltime of ${asked.walltime_s ?? 0} s and was ended`,
       };
     case "memory": {
-      const used = `It used ${ending.used_mib ?? 0} MiB of memory, more than the ${asked.resources?.memory_mib ?? 0} MiB`;
+      const limit = asked.resources?.memory_mib ?? 0;
+      const used = `It used ${ending.used_mib ?? 0} MiB of memory, more than the ${limit} MiB`;
       const reason = `${used} that it asked for, and was ended; ask for more (memory_mib)`;
       return { class: "fail", cause: "memory", exit_code: 137, signal: "SIGKILL", reason };
     }

@@ -1,6 +1,6 @@
 /**
- * Tasks inside containers, with programs that behave like the real ones as far as a task sees (`fake_containers/`): they
- * really run the command. With the real ones, where they are installed and work, the same is tried once.
+ * Tasks inside containers, with programs that behave like the real ones as far as a task sees (`fake_containers/`):
+ * they really run the command. With the real ones, where they are installed and work, the same is tried once.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "bun:test";
 import * as fs from "node:fs";

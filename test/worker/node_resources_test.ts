@@ -37,13 +37,14 @@ const status = (list: string) => ({
 const docker2 = {
   "/proc/self/cgroup": "0::/\n",
   "/proc/self/mountinfo":
-    "1532 1520 0:30 / /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime - cgroup2 cgroup rw,nsdelegate,memory_recursiveprot\n",
+    "1532 1520 0:30 / /sys/fs/cgroup ro,nosuid,nodev,noexec,relatime - cgroup2 cgroup rw,nsdelegate\n",
 };
 /** A step of Slurm 23 under version 2. */
 const slurm2 = {
   "/proc/self/cgroup": "0::/system.slice/slurmstepd.scope/job_812/step_0/user/task_0\n",
   "/proc/self/mountinfo":
-    "24 30 0:22 / /proc rw - proc proc rw\n33 24 0:28 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n",
+    "24 30 0:22 / /proc rw - proc proc rw\n" +
+    "33 24 0:28 / /sys/fs/cgroup rw,nosuid,nodev,noexec,relatime shared:9 - cgroup2 cgroup2 rw,nsdelegate\n",
 };
 /** A container whose control groups of version 1 are mounted from below (Docker on CentOS 7). */
 const docker1 = {
