@@ -1,4 +1,4 @@
-/** Queues of Torque: `qstat -Q -f` prints `Queue: name`, and then lines of `attribute = value`. */
+/** Queues of Torque, from `qstat -Q -f`: a line with the name of a queue, and then lines of attributes. */
 import type { Answer } from "../outcome.ts";
 import type { ListQuestion, QueueInfo } from "../queue_info.ts";
 import { secondsOf } from "../walltime.ts";
