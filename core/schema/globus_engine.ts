@@ -41,14 +41,19 @@ export const globusLauncherSchema = {
 } as const satisfies Schema;
 
 const common = {
-  nodes_per_block: { ...count, minimum: 1 },
-  init_blocks: count,
-  min_blocks: count,
-  max_blocks: count,
-  parallelism: { type: "number", minimum: 0, maximum: 1 },
-  walltime: { type: "string", pattern: spanPattern },
-  worker_init: text,
-  cmd_timeout: number,
+  nodes_per_block: { ...count, minimum: 1, description: "Nodes of one block. Default: 1." },
+  init_blocks: { ...count, description: "Blocks to ask for at the start. Default: 1." },
+  min_blocks: { ...count, description: "Blocks to keep when there is nothing to do. Default: 0." },
+  max_blocks: { ...count, description: "Blocks at the same time at most. Default: 1." },
+  parallelism: {
+    type: "number",
+    minimum: 0,
+    maximum: 1,
+    description: "Share of the waiting tasks that blocks are asked for.",
+  },
+  walltime: { type: "string", pattern: spanPattern, description: "How long a block may live: 01:30:00, or 90m." },
+  worker_init: { ...text, description: "Lines of shell that run once on each node before its worker." },
+  cmd_timeout: { ...number, description: "Not needed: gc waits as long as the scheduler takes." },
   launcher: globusLauncherSchema,
 } as const;
 
@@ -65,36 +70,36 @@ export const globusProviderSchema = {
   oneOf: [
     provider("LocalProvider", {}),
     provider("SlurmProvider", {
-      partition: word,
-      account: word,
-      qos: word,
-      constraint: word,
-      clusters: word,
+      partition: { ...word, description: "Partition of the blocks." },
+      account: { ...word, description: "Account that pays." },
+      qos: { ...word, description: "Quality of service." },
+      constraint: { ...word, description: "Features that the nodes must have." },
+      clusters: { ...word, description: "The cluster, where Slurm has several." },
       cores_per_node: { ...count, minimum: 1 },
-      mem_per_node: number,
-      gpus_per_node: count,
-      gres: word,
-      exclusive: flag,
+      mem_per_node: { ...number, description: "Memory to ask for on each node, in GB." },
+      gpus_per_node: { ...count, description: "GPUs to ask for on each node." },
+      gres: { ...word, description: "Generic resources of each node, such as gpu:a100:2." },
+      exclusive: { ...flag, description: "Whether a block gets whole nodes. Default: yes." },
       scheduler_options: linesSchema,
-      regex_job_id: text,
-      status_batch_size: count,
+      regex_job_id: { ...text, description: "Not needed: gc reads the id itself." },
+      status_batch_size: { ...count, description: "Not needed: gc asks for all blocks at once." },
     }),
     provider("PBSProProvider", {
-      account: word,
-      queue: word,
+      account: { ...word, description: "Account that pays." },
+      queue: { ...word, description: "Queue of the blocks." },
       scheduler_options: linesSchema,
-      select_options: word,
+      select_options: { ...word, description: "What follows ncpus in a chunk, such as ngpus=4." },
       cpus_per_node: { ...count, minimum: 1 },
     }),
     provider("TorqueProvider", { account: word, queue: word, scheduler_options: linesSchema }),
     provider("LSFProvider", {
-      queue: word,
+      queue: { ...word, description: "Queue of the blocks." },
       project: word,
       cores_per_block: { ...count, minimum: 1 },
       cores_per_node: { ...count, minimum: 1 },
       scheduler_options: linesSchema,
-      bsub_redirection: flag,
-      request_by_nodes: flag,
+      bsub_redirection: { ...flag, description: "Not needed: the script always goes to the standard input of bsub." },
+      request_by_nodes: { ...flag, description: "Whether to ask for nodes rather than for slots. Default: yes." },
     }),
     provider("CobaltProvider", { account: word, queue: word, scheduler_options: linesSchema }),
     provider("GridEngineProvider", { queue: word, scheduler_options: linesSchema }),
@@ -113,7 +118,7 @@ const base = {
 /** Keys of the executor below. Those of its network have no counterpart: gc finds its own way. */
 const executor = {
   provider: globusProviderSchema,
-  encrypted: flag,
+  encrypted: { ...flag, description: "Not needed: gc always encrypts." },
   strategy: { type: "string" },
   job_status_kwargs: {
     type: "object",
@@ -126,8 +131,8 @@ const executor = {
     additionalProperties: false,
   },
   container_type: { enum: containerTypes },
-  container_uri: text,
-  container_cmd_options: text,
+  container_uri: { ...text, description: "Image of the container." },
+  container_cmd_options: { ...text, description: "More options for the command that starts the container." },
   address: {
     oneOf: [
       { type: "string", maxLength: 256 },
@@ -147,20 +152,20 @@ const executor = {
   worker_port_range: { type: "array", items: count },
   interchange_port_range: { type: "array", items: count },
   worker_debug: flag,
-  mem_per_worker: number,
+  mem_per_worker: { ...number, description: "Memory of a task that asks for none, in GB." },
   cpu_affinity: cpuAffinitySchema,
   available_accelerators: acceleratorsSchema,
-  prefetch_capacity: count,
+  prefetch_capacity: { ...count, description: "Not needed: gc decides by what waits." },
   heartbeat_threshold: number,
   heartbeat_period: number,
-  drain_period: number,
+  drain_period: { ...number, description: "Not needed: gc gives no tasks to a block that is about to end." },
   poll_period: number,
   address_probe_timeout: number,
   worker_logdir_root: word,
   manager_selector: { type: "object", additionalProperties: { type: "string" } },
   block_error_handler: flag,
   launch_cmd: text,
-  max_workers_per_node: { ...count, minimum: 1 },
+  max_workers_per_node: { ...count, minimum: 1, description: "Tasks on one node at most." },
 } as const;
 
 const engine = <const T extends string, const P extends { readonly [key: string]: Schema }>(
@@ -183,8 +188,12 @@ export const globusComputeEngineSchema = engine("GlobusComputeEngine", "As in Gl
 
 export const globusMpiEngineSchema = engine("GlobusMPIEngine", "As in Globus Compute: MPI programs on blocks.", {
   ...executor,
-  mpi_launcher: { enum: ["mpiexec", "srun", "aprun"] },
-  max_workers_per_block: { ...count, minimum: 1 },
+  mpi_launcher: { enum: ["mpiexec", "srun", "aprun"], description: "What starts MPI programs. Default: mpiexec." },
+  max_workers_per_block: {
+    ...count,
+    minimum: 1,
+    description: "MPI programs at the same time in one block. Default: 1.",
+  },
 });
 
 export const threadPoolEngineSchema = engine("ThreadPoolEngine", "As in Globus Compute: tasks on this machine.", {

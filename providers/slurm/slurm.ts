@@ -11,7 +11,20 @@ export const slurm: Profile = {
   name: "slurm",
   title: "Slurm",
   commands: ["sbatch", "squeue", "sacct", "scancel", "scontrol"],
-  unset: ["SBATCH_*", "SQUEUE_*", "SACCT_*", "SCANCEL_*", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT", "SLURM_JOB_*", "GC_*"],
+  // The rest of SLURM_*, above all SLURM_CONF, belongs to the site. An endpoint may itself run inside a job.
+  unset: [
+    ...["SBATCH_*", "SQUEUE_*", "SACCT_*", "SCANCEL_*", "SLURM_CLUSTERS", "SLURM_TIME_FORMAT", "SLURM_EXPORT_ENV"],
+    ...[
+      "SLURM_JOB_*",
+      "SLURM_JOBID",
+      "SLURM_NODELIST",
+      "SLURM_NNODES",
+      "SLURM_NPROCS",
+      "SLURM_NTASKS*",
+      "SLURM_TASKS_*",
+    ],
+    ...["SLURM_STEP*", "SLURM_CPU*", "SLURM_MEM_*", "SLURM_GPUS*", "SLURM_RESTART_COUNT", "GC_*"],
+  ],
   // A busy controller takes tens of seconds for a submission.
   refuses: ["select_options", "parallel_environment"],
   clusterArgs: (cluster) => ["-M", cluster],
