@@ -19,7 +19,8 @@ export interface TaskLines {
 
 /** Bytes of lines in one batch: below what one envelope holds, whatever sealing and `base` add. */
 const batchBytesMax = bodyBytesMax - 512 * 1024;
-/** A line that is longer is not read to its end. Shorter ones are judged by what their task takes, not by their text. */
+/** A line that is longer is not read to its end. Shorter ones are judged by what their task takes, not by their
+ * text. */
 const lineCharsMax = 2 * bodyBytesMax;
 
 /**

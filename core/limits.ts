@@ -70,7 +70,7 @@ export const resultsPerEnvelopeMax = 1000;
 /** How long results are gathered while more work is waiting (performance.md R1). */
 export const gather_ms = 3;
 /**
- * The same while the worker has more of the same batch: nobody is done before that. Each report costs an fsync, here and
- * at the endpoint, two at the relay and a dozen wake-ups; people do not notice so short a time.
+ * The same while the worker has more of the same batch: nobody is done before that. Each report costs an fsync, here
+ * and at the endpoint, two at the relay and a dozen wake-ups; people do not notice so short a time.
  */
 export const gatherBatch_ms = 25;

@@ -28,9 +28,9 @@ ${arrows.join("\n")}
 |---|---|---|---|---|
 ${rows.join("\n")}
 
-How a task ended is the class of its result: \`ok\` and \`fail\` (the command itself), \`cancelled\`, \`rejected\` (the
-endpoint does not run it), \`lost\` (its worker was proved dead and it may be started only once) and \`poisoned\` (it killed
-three workers).
+How a task ended is the class of its result: \`ok\` and \`fail\` (the command itself), \`cancelled\`, \`rejected\`
+(the endpoint does not run it), \`lost\` (its worker was proved dead and it may be started only once) and
+\`poisoned\` (it killed three workers).
 `;
 }
 

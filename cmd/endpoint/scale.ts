@@ -11,9 +11,9 @@ export function describe(parent: Command, cli: Cli): void {
   const command = parent
     .command("scale")
     .description(
-      "Say how many blocks an endpoint on a batch scheduler keeps when there is nothing to do, from now on and after a " +
-        "restart. Missing ones are asked for at once, idle ones beyond it are given back at once, busy ones go on. With " +
-        "more to do more are asked for, up to max_blocks of its configuration.",
+      "Say how many blocks an endpoint on a batch scheduler keeps when there is nothing to do, from now on and " +
+        "after a restart. Missing ones are asked for at once, idle ones beyond it are given back at once, busy ones " +
+        "go on. With more to do more are asked for, up to max_blocks of its configuration.",
     )
     .argument("<name>", "its name, its id or the beginning of its id")
     .argument("<count>", "blocks to keep, or auto: as many as the configuration says", blocksToKeep)

@@ -14,7 +14,8 @@ export function describe(parent: Command, cli: Cli): void {
     .command("stop")
     .description(
       "End an endpoint and its workers, here or through its relay. Tasks that wait stay with it; tasks that run " +
-        "are ended and run again after the next start, unless they said --on-lost fail. With --drain they are finished first.",
+        "are ended and run again after the next start, unless they said --on-lost fail. With --drain " +
+        "they are finished first.",
     )
     .argument("<name>", "its name, its id or the beginning of its id")
     .option("--drain", "finish what it has first; take nothing new")

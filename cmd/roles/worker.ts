@@ -1,6 +1,6 @@
 /**
- * `gc __worker DIR`: a worker, started by its endpoint and outliving it. `gc __worker --block DIR`: one of the workers of
- * a block, started by its launcher. The log goes to standard error, a file.
+ * `gc __worker DIR`: a worker, started by its endpoint and outliving it. `gc __worker --block DIR`: one of the workers
+ * of a block, started by its launcher. The log goes to standard error, a file.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";

@@ -1,6 +1,7 @@
 /**
- * Dealings with the scheduler: the acting side of `blocks.ts`. Writes the folder of a block, runs the scheduler's commands
- * and hands their answers, read by the provider, to the deciding half. Never decides and never repeats a submission.
+ * Dealings with the scheduler: the acting side of `blocks.ts`. Writes the folder of a block, runs the scheduler's
+ * commands and hands their answers, read by the provider, to the deciding half. Never decides and never repeats a
+ * submission.
  */
 import * as fs from "node:fs";
 import { join } from "node:path";

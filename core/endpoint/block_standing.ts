@@ -74,9 +74,9 @@ export function tasksOf(desk: Desk, block: string): number {
 }
 
 /**
- * The scheduler may begin a block anew under the same id: whoever ran before is dead, unless they answer, and new workers
- * introduce themselves. Shown by a count, by another time of its start, or by its waiting again; the last only when it is
- * seen twice, because an answer may be older than the first word of a worker.
+ * The scheduler may begin a block anew under the same id: whoever ran before is dead, unless they answer, and new
+ * workers introduce themselves. Shown by a count, by another time of its start, or by its waiting again; the last only
+ * when it is seen twice, because an answer may be older than the first word of a worker.
  */
 export function noticeRestart(desk: Desk, block: string, standing: Standing, sight: BlockFacts): void {
   const waits = sight.state.phase === "pending" && standing.joined;

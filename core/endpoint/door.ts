@@ -1,7 +1,8 @@
 /**
- * Where workers on other machines find their endpoint: a port with its own certificate. Key and certificate are made once
- * and the port is kept when it can be, so that workers find the endpoint again after a restart; the file `door.json` tells
- * them where, and they read it before every attempt, because the next start may be on another login node.
+ * Where workers on other machines find their endpoint: a port with its own certificate. Key and certificate are made
+ * once and the port is kept when it can be, so that workers find the endpoint again after a restart; the file
+ * `door.json` tells them where, and they read it before every attempt, because the next start may be on another login
+ * node.
  */
 import * as os from "node:os";
 import { join } from "node:path";

@@ -257,7 +257,8 @@ export class Hall {
     }
   }
 
-  /** On this machine its process tells; of a worker elsewhere only its own last note is proof, or the end of its block. */
+  /** On this machine its process tells; of a worker elsewhere only its own last note is proof, or the end of its
+   * block. */
   private isDead(worker: string, since_ms: number): boolean {
     if (this.settings.batch !== undefined) return fs.existsSync(join(this.dirOf(worker), "left"));
     const identity = this.identityOf(worker);

@@ -1,6 +1,6 @@
 /**
- * How many blocks an endpoint should have. Pure: what waits and what there is go in, what to ask for and what to give back
- * comes out. A busy block is never given back; a held one counts, because it will run some day.
+ * How many blocks an endpoint should have. Pure: what waits and what there is go in, what to ask for and what to give
+ * back comes out. A busy block is never given back; a held one counts, because it will run some day.
  */
 
 /** What the configuration says. */
@@ -37,7 +37,8 @@ export interface ScalingPlan {
   readonly look_again_ms: number | undefined;
 }
 
-/** What should change. `tasks`: how many wait for a worker or have one. `first`: nothing was ever planned in this life. */
+/** What should change. `tasks`: how many wait for a worker or have one. `first`: nothing was ever planned in this
+ * life. */
 export function scale(
   rules: ScalingRules,
   tasks: { waiting: number; running: number },

@@ -8,7 +8,8 @@ import type { schemas } from "./schemas.ts";
 import type { Static } from "./static.ts";
 import * as validators from "./validators.js";
 
-/** Names of the shapes that cross a boundary: the `$id`s of the schemas in `schemas.ts`. Settings have their own door. */
+/** Names of the shapes that cross a boundary: the `$id`s of the schemas in `schemas.ts`. Settings have their own
+ * door. */
 export type SchemaName = (typeof schemas)[number]["$id"];
 
 /** The type that goes with a schema's name. */

@@ -1,7 +1,7 @@
 /**
- * Receipts that wait for more of the same envelope. Each one that is posted costs its signature, a commit and a letter at
- * the relay, an fsync at the endpoint and a commit more for its acknowledgement, and none of them is urgent: until then a
- * result is only kept for longer. A part of `state.ts`; pure.
+ * Receipts that wait for more of the same envelope. Each one that is posted costs its signature, a commit and a letter
+ * at the relay, an fsync at the endpoint and a commit more for its acknowledgement, and none of them is urgent: until
+ * then a result is only kept for longer. A part of `state.ts`; pure.
  */
 import type { EnvelopeId, PrincipalId } from "../task/id.ts";
 

@@ -1,6 +1,6 @@
 /**
- * Where a worker finds its endpoint: a socket on the same machine, or whatever `door.json` says now. Of several addresses
- * one is tried after the other; the file is read before every attempt, because the endpoint may have moved.
+ * Where a worker finds its endpoint: a socket on the same machine, or whatever `door.json` says now. Of several
+ * addresses one is tried after the other; the file is read before every attempt, because the endpoint may have moved.
  */
 import { GcError } from "../errors.ts";
 import { readJsonIfThere } from "../host/files.ts";

@@ -1,8 +1,9 @@
 /**
  * Results from the moment they are known until the endpoint acknowledges them: stored before they are told, told
  * again on every new link, forgotten one by one. Results are gathered for a moment while more work waits
- * (performance.md R1), so that one fdatasync serves many; when nothing waits they go at once. All that comes behind (the
- * endpoint's journal, the relay, the client) is paid per report, so the longer moment for batches is what they live by.
+ * (performance.md R1), so that one fdatasync serves many; when nothing waits they go at once. All that comes behind
+ * (the endpoint's journal, the relay, the client) is paid per report, so the longer moment for batches is what they
+ * live by.
  */
 import type { Decision } from "../host/turn.ts";
 import { gather_ms, gatherBatch_ms } from "../limits.ts";

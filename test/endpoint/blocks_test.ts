@@ -216,7 +216,7 @@ test("what a leaving block still runs is no reason for another one, and it count
   expect(of(tight.step({ ...tasks("2", [{}]), now_ms: 3_541_000 }), "submit_block")).toEqual([]);
 });
 
-test("a block that the scheduler begins anew keeps its id; workers from before are buried, new ones are welcome", () => {
+test("a block that the scheduler begins anew keeps its id; old workers are buried, new ones are welcome", () => {
   const { driver, block, worker, mail } = busy();
   driver.step(seen(block, { phase: "running" }, 1000), { t: "worker_down", worker, now_ms: 1500 });
   driver.step(seen(block, { phase: "pending" }, 2000));

@@ -57,6 +57,7 @@ const lives = (pid: number): boolean => fs.existsSync(`/proc/${pid}`);
 
 /** Words as a line: what is in it, and that no value of a variable is. */
 const shows: TaskSpec = {
+  // biome-ignore lint/suspicious/noTemplateCurlyInString: it is for the shell.
   argv: ["sh", "-c", 'echo "$CONTAINER|$1|$ADDED|$OWN|${#GC_TASK_UUID}|$GC_TASK_ATTEMPT"; pwd', "sh", "a b"],
   env: { OWN: "s3cret value" },
 };
