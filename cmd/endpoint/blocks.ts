@@ -13,7 +13,8 @@ export function describe(parent: Command, cli: Cli): void {
     .command("blocks")
     .description(
       "List the blocks of an endpoint on a batch scheduler: the job of each, its state and why, nodes, walltime " +
-        "left, workers and the tasks they have, and the last lines of its standard error. Those that ended lately come last.",
+        "left, workers and the tasks they have, and the last lines of its standard error. Those that ended " +
+        "lately come last.",
     )
     .argument("<name>", "its name, its id or the beginning of its id")
     .action(async (said: string) => {
