@@ -60,9 +60,8 @@ export function taskOf(line: string, number: number): TaskSpec {
   const [problem] = problems("task_spec", spec);
   if (problem !== undefined) throw wrong(number, sentence(problem));
   const task = spec as TaskSpec;
-  if ((task.argv === undefined) === (task.script === undefined)) {
-    throw wrong(number, 'it needs either "argv" or "script"');
-  }
+  const kinds = [task.argv, task.script, task.python].filter((kind) => kind !== undefined);
+  if (kinds.length !== 1) throw wrong(number, 'it needs either "argv", "script" or "python"');
   if (task.stdin?.kind === "stream")
     throw wrong(number, "its input cannot be a stream, because nobody will be attached");
   return task;

@@ -101,7 +101,9 @@ async function result(desk: TaskDesk, target: Target, index: number): Promise<Fo
     found = { state: outcome.class, reason: outcome.reason ?? sentence(outcome), outcome, host, attempt };
     if (outcome.class !== "ok")
       found.hint =
-        outcome.cause === "exit" ? `gc result ${taskId(target.id, index)}` : `gc retry ${taskId(target.id, index)}`;
+        outcome.cause === "exit" || outcome.cause === "exception"
+          ? `gc result ${taskId(target.id, index)}`
+          : `gc retry ${taskId(target.id, index)}`;
   });
   return found;
 }

@@ -1,7 +1,7 @@
 /**
  * Which commands an endpoint runs, when its configuration names them. Exactly those: a command is allowed as a whole
  * argv or a whole script, never by how it begins (Nomad CVE-2025-4922 was a prefix match), and with nothing around it
- * that could make it another command.
+ * that could make it another command. A Python function is code of the caller's, so none is ever on such a list.
  */
 import { hash } from "node:crypto";
 import { GcError } from "../errors.ts";
@@ -17,6 +17,10 @@ export type CommandRule = { readonly argv: readonly string[] } | { readonly scri
  */
 export function requireCommand(rules: readonly CommandRule[] | undefined, task: TaskSpec): void {
   if (rules === undefined) return;
+  if (task.python !== undefined) {
+    const message = "This endpoint runs only the commands that its owner listed, and no Python functions";
+    throw new GcError("permission", "command.denied", message, { hint: "Send it as a command that is listed" });
+  }
   const one = (task.argv === undefined) !== (task.script === undefined);
   if (!one || !rules.some((rule) => allows(rule, task))) {
     throw new GcError("permission", "command.denied", "This endpoint runs only the commands that its owner listed");

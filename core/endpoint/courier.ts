@@ -133,10 +133,9 @@ export class Courier {
     try {
       this.access.require(header.from, "submit", this.identity.id);
       body.tasks.forEach((over, index) => {
-        const { argv, script } = over;
         const spec: TaskSpec = { ...body.base, ...over };
-        if ((argv ?? body.base.argv) === undefined && (script ?? body.base.script) === undefined) {
-          throw bad(`task ${index} names neither argv nor a script`);
+        if (spec.argv === undefined && spec.script === undefined && spec.python === undefined) {
+          throw bad(`task ${index} names neither argv nor a script nor a Python function`);
         }
         requireCommand(this.commands, spec);
       });

@@ -2,12 +2,14 @@
  * Results on their way out: from a worker (or from a dead worker's spool) into the journal, from there to the relay.
  * The first durable result of a task is its result; everything that comes later is acknowledged and dropped.
  */
+
 import { type HeldEnvelope, spills } from "../engine/held_envelope.ts";
 import { resultsPerEnvelopeMax } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
 import { type EnvelopeId, envelopeOf, hashUuid, indexOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
+import { carriedBytes } from "../task/result_size.ts";
 import type { Desk } from "./decision.ts";
 
 /** One finished attempt as a worker tells it. */
@@ -219,7 +221,7 @@ export class Deposits {
         close();
         return waiting.slice(k);
       }
-      const size = resultBytes + result.stdout.kept + result.stderr.kept;
+      const size = resultBytes + carriedBytes(result);
       if (indices.length === resultsPerEnvelopeMax || (bytes > 0 && bytes + size > outputBytesPerEnvelope)) close();
       indices.push(index);
       results.push(result);

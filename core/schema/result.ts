@@ -1,4 +1,5 @@
 /** What a task came back with, as it travels from worker to endpoint and, sealed, from endpoint to user. */
+import { pythonExceptionSchema, pythonValueSchema } from "./python.ts";
 import type { Schema, Static } from "./static.ts";
 
 export const outcomeSchema = {
@@ -12,6 +13,7 @@ export const outcomeSchema = {
     cause: {
       enum: [
         "exit",
+        "exception",
         "signal",
         "walltime",
         "cancel",
@@ -61,6 +63,8 @@ export const resultSchema = {
     outcome: outcomeSchema,
     stdout: outputSchema,
     stderr: outputSchema,
+    value: pythonValueSchema,
+    exception: pythonExceptionSchema,
     attempt: { type: "integer", minimum: 0, description: "Which attempt this is; 0 when it never started." },
     started_ms: { type: "integer", description: "Wall clock of the worker, milliseconds since 1970." },
     ended_ms: { type: "integer", description: "Wall clock of the worker, milliseconds since 1970." },

@@ -2,6 +2,7 @@
  * What a person asks for: one task, as it travels inside a sealed body. Only the two ends of the conversation ever see
  * it; the relay sees the header of the envelope around it (`envelope.ts`).
  */
+import { pythonCallSchema } from "./python.ts";
 import type { Schema, Static } from "./static.ts";
 
 /** Where the standard input of a task comes from. */
@@ -61,16 +62,17 @@ export const ttySchema = {
 export const taskSpecSchema = {
   $id: "task_spec",
   type: "object",
-  description: "One task: a command with its limits.",
+  description: "One task: a command, or a call of a Python function, with its limits.",
   properties: {
     argv: {
       type: "array",
       items: { type: "string" },
       minItems: 1,
       maxItems: 100000,
-      description: "Program and arguments; never read by a shell. Either this or `script`.",
+      description: "Program and arguments; never read by a shell. Either this, `script` or `python`.",
     },
-    script: { type: "string", minLength: 1, description: "Text for `sh -c`. Either this or `argv`." },
+    script: { type: "string", minLength: 1, description: "Text for `sh -c`. Either this, `argv` or `python`." },
+    python: pythonCallSchema,
     env: {
       type: "object",
       additionalProperties: { type: "string" },

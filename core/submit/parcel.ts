@@ -40,11 +40,18 @@ export function endpointOf(head: ParcelHead): KeyRecord {
   return head.endpoint;
 }
 
-/** What a task is called in lists: its label, else its command, on one line and not too long. */
+/** What a task is called in lists: its label, else its command or function, on one line and not too long. */
 export function titleOf(spec: TaskSpec): string {
-  const text = spec.label ?? spec.script ?? (spec.argv ?? []).map(quoted).join(" ");
+  const text = spec.label ?? spec.script ?? functionOf(spec) ?? (spec.argv ?? []).map(quoted).join(" ");
   const line = text.replace(/\s+/g, " ").trim();
   return line.length > 120 ? `${line.slice(0, 119)}…` : line;
+}
+
+function functionOf({ python }: TaskSpec): string | undefined {
+  if (python === undefined) return undefined;
+  const { code } = python;
+  if (code.kind === "pickle") return "a Python function";
+  return code.kind === "import" ? `${code.module}:${code.entry}()` : `${code.entry}()`;
 }
 
 function quoted(word: string): string {

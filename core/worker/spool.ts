@@ -6,9 +6,11 @@
  * wait for the disk only when the task may be started once at most. Results always wait for the disk before they are
  * told.
  */
+
 import { join } from "node:path";
 import { type Ledger, openLedger, readLedger } from "../host/ledger.ts";
 import { crashPoint } from "../planted.ts";
+import { carriedBytes } from "../task/result_size.ts";
 import type { AttemptKey, FinishedAttempt } from "./attempt.ts";
 import { keyOf } from "./attempt.ts";
 import type { WorkerRecord } from "./decision.ts";
@@ -128,7 +130,7 @@ export class Spool {
   compactIfLarge(running: () => { tid: string; attempt: number }[], finished: () => FinishedAttempt[]): void {
     if (this.#ledger.bytes() < compactAbove || !this.#works) return;
     const kept = finished();
-    const keptBytes = kept.reduce((sum, { result }) => sum + 600 + result.stdout.kept + result.stderr.kept, 0);
+    const keptBytes = kept.reduce((sum, { result }) => sum + 600 + carriedBytes(result), 0);
     if (keptBytes * 2 > this.#ledger.bytes()) return;
     const records = kept.map((item) => encoder.encode(JSON.stringify({ f: [item] })));
     const starts = running();

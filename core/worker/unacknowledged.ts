@@ -5,9 +5,11 @@
  * (the endpoint's journal, the relay, the client) is paid per report, so the longer moment for batches is what they
  * live by.
  */
+
 import type { Decision } from "../host/turn.ts";
 import { gather_ms, gatherBatch_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
+import { carriedBytes } from "../task/result_size.ts";
 import { type AttemptKey, type FinishedAttempt, type HeldAttempt, keyOf } from "./attempt.ts";
 import type { WorkerEffect, WorkerRecord } from "./decision.ts";
 
@@ -161,7 +163,7 @@ function* portions(items: readonly FinishedAttempt[]): Generator<FinishedAttempt
   let portion: FinishedAttempt[] = [];
   let bytes = 0;
   for (const item of items) {
-    const size = 600 + (item.result.stdout.kept + item.result.stderr.kept) * 1.5;
+    const size = 600 + carriedBytes(item.result) * 1.5;
     if (portion.length > 0 && bytes + size > reportBytesMax) {
       yield portion;
       portion = [];
