@@ -74,3 +74,10 @@ export const gather_ms = 3;
  * and at the endpoint, two at the relay and a dozen wake-ups; people do not notice so short a time.
  */
 export const gatherBatch_ms = 25;
+/**
+ * How long the acknowledgement of a few envelopes of mail waits for company. A short task is over by then, and relay and
+ * client deal with its accept and its result in one go; nobody waits for the accept alone.
+ */
+export const ackHold_ms = 8;
+/** More acknowledgements than this do not wait. */
+export const heldAcksMax = 4;

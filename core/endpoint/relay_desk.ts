@@ -5,6 +5,7 @@
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
 import { messageOf } from "../errors.ts";
 import type { Host } from "../host/host.ts";
+import { ackHold_ms, heldAcksMax } from "../limits.ts";
 import type { AskLog } from "../schema/live_message.ts";
 import type { Live, Mail, Stored } from "../schema/relay_message.ts";
 import { fits } from "../schema/validate.ts";
@@ -41,6 +42,8 @@ export class RelayDesk {
   private readonly asked = new Map<number, string[] | { epoch: string }>();
   private answers = new Map<string, { asker: Asker; messages: Frameable[] }>();
   private rid = 0;
+  /** Cancels the timer for acknowledgements that wait for company. */
+  private release: (() => void) | undefined;
   /** Credit to be given; it follows the acknowledgements of its turn, which the relay subtracts. */
   private room: number | undefined;
 
@@ -74,6 +77,7 @@ export class RelayDesk {
   down(link: Link | undefined): void {
     if (link === undefined || link !== this.link) return;
     this.link = undefined;
+    this.flush();
     this.host.log.info("relay.down");
     this.push({ t: "relay_down" });
   }
@@ -135,8 +139,19 @@ export class RelayDesk {
     else open.messages.push(message);
   }
 
-  /** Sends what the effects of a turn left behind. */
+  /** Sends what the effects of a turn left behind; a few acknowledgements alone wait a moment. */
   flush(): void {
+    const alone = this.deposits.length === 0 && this.answers.size === 0 && this.room === undefined;
+    if (alone && this.link !== undefined && this.seqs.length <= heldAcksMax) {
+      if (this.seqs.length > 0) this.release ??= this.host.clock.after(ackHold_ms, () => this.send());
+      return;
+    }
+    this.send();
+  }
+
+  private send(): void {
+    this.release?.();
+    this.release = undefined;
     const { link } = this;
     if (link === undefined) {
       this.seqs = [];

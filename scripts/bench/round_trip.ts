@@ -30,7 +30,12 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
   };
   return {
     sides: [
-      { name: "gc", mode: "closed loop, durable at every hop, outbox too", cpu_by: world.crowd.how, round },
+      {
+        name: "gc",
+        mode: "closed loop, durable at relay, endpoint and worker; the outbox is written",
+        cpu_by: world.crowd.how,
+        round,
+      },
       { name: "spawn", mode: `${spawnFloor().name}, one at a time`, round: () => spawnOneByOne(n) },
     ],
     gates: [
