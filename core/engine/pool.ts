@@ -39,10 +39,12 @@ export interface PoolWorker {
 }
 
 /**
- * How many tasks a worker is given beyond its slots: what it finishes in twice this time. So it has enough to do while it
- * gathers results before it tells of them.
+ * How many tasks a worker is given beyond its slots: what it finishes in twice this time. So it has enough to do while
+ * it gathers results before it tells of them.
  */
 const prefetchWindow_ms = 1.5 * gatherBatch_ms;
+/** Where tasks last longer than this, none is sent ahead: the way there costs little, and other workers come up. */
+const prefetchedLast_ms = 500;
 
 /** The workers of one endpoint. */
 export class Pool {
@@ -80,7 +82,8 @@ export class Pool {
     worker.pid = ready.pid;
     worker.slots = ready.slots;
     worker.prefetchMax = ready.prefetch;
-    worker.prefetch = Math.min(ready.prefetch, ready.slots);
+    // Until it has shown how fast it is, nothing waits behind its tasks that another worker may start at once.
+    worker.prefetch = 0;
     worker.total = {
       cores: ready.resources.cores ?? ready.slots,
       memory_mib: ready.resources.memory_mib ?? 0,
@@ -117,7 +120,9 @@ export class Pool {
     }
     const windows = Math.max(1, elapsed_ms / prefetchWindow_ms);
     const perWindow = Math.ceil(worker.finishedCount / windows);
-    worker.prefetch = Math.min(worker.prefetchMax, Math.max(worker.slots, perWindow * 2));
+    const taskLasts_ms = (worker.slots * elapsed_ms) / Math.max(1, worker.finishedCount);
+    const ahead = taskLasts_ms > prefetchedLast_ms ? 0 : Math.max(worker.slots, perWindow * 2);
+    worker.prefetch = Math.min(worker.prefetchMax, ahead);
     worker.finishedCount = 0;
     worker.finishedSince_ms = now_ms;
   }
