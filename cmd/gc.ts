@@ -31,7 +31,11 @@ if (words.length === 1 && (words[0] === "--version" || words[0] === "-V")) {
 
 async function begin(args: string[]): Promise<number> {
   const role = Object.hasOwn(roles, args[0] ?? "") ? roles[args[0] ?? ""] : undefined;
-  if (role !== undefined) return (await role()).role(args.slice(1));
+  if (role !== undefined) {
+    // A daemon lives long: what the executable leaves to the interpreter at its start (scripts/build.ts) pays off here.
+    if (args[0] !== "__complete") Bun.unsafe.setJITPolicy(1);
+    return (await role()).role(args.slice(1));
+  }
   if (args[0] === "run") {
     const { readFastRun, runFast } = await import("./run_fast.ts");
     const run = readFastRun(args);

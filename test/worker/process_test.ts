@@ -8,7 +8,15 @@ let rig: Rig;
 beforeAll(async () => {
   rig = await Rig.start({
     file: { env: { ADDED: "by endpoint" } },
-    env: { LD_PRELOAD: "", BUN_OPTIONS: "", NODE_OPTIONS: "", GC_HOME: "/x", LD_LIBRARY_PATH: "/y", PLAIN: "yes" },
+    env: {
+      LD_PRELOAD: "",
+      BUN_OPTIONS: "",
+      NODE_OPTIONS: "",
+      GC_HOME: "/x",
+      LD_LIBRARY_PATH: "/y",
+      MIMALLOC_PURGE_DELAY: "1",
+      PLAIN: "yes",
+    },
   });
 });
 afterAll(() => rig.close());
@@ -67,7 +75,7 @@ describe("a task", () => {
     for (const line of ["ADDED=by endpoint", "PLAIN=yes", "OWN=1\n2", "GC_TASK_ATTEMPT=1", "LD_BIND_NOW=x"]) {
       expect(text).toContain(`${line}\n`);
     }
-    for (const name of ["BUN_OPTIONS", "NODE_OPTIONS", "LD_LIBRARY_PATH", "GC_HOME"]) {
+    for (const name of ["BUN_OPTIONS", "NODE_OPTIONS", "LD_LIBRARY_PATH", "GC_HOME", "MIMALLOC_PURGE_DELAY"]) {
       expect(text).not.toContain(`${name}=`);
     }
   });
