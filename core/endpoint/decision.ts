@@ -13,6 +13,7 @@ import type {
   Follow,
   Input,
   InputAck,
+  Leaving,
   Ready,
   Report,
   Resize,
@@ -55,7 +56,7 @@ export type EndpointEvent =
   | { t: "worker_up"; worker: string; ready: Ready; block?: string; now_ms: number }
   | { t: "worker_down"; worker: string; now_ms: number }
   | { t: "report"; worker: string; report: Report; now_ms: number }
-  | { t: "from_worker"; worker: string; message: Chunk | InputAck }
+  | { t: "from_worker"; worker: string; message: Chunk | InputAck | Leaving }
   /** Its process is proved dead, its leftovers are ended, its spool has been read. */
   | {
       t: "buried";

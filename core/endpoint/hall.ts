@@ -60,6 +60,7 @@ const schemas: { readonly [t: string]: SchemaName } = {
   report: "worker_report",
   chunk: "worker_chunk",
   input_ack: "worker_input_ack",
+  leaving: "worker_leaving",
 };
 
 /** The workers of one endpoint, as processes and links. */

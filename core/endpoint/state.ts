@@ -214,6 +214,11 @@ export class EndpointState {
 
   private fromWorker(desk: Desk, event: Extract<EndpointEvent, { t: "from_worker" }>): void {
     const { message } = event;
+    if (message.t === "leaving") {
+      const worker = this.pool.workers.get(event.worker);
+      if (worker !== undefined) worker.stopping = true;
+      return;
+    }
     const tid = message.tid as TaskId;
     if (message.t === "input_ack") {
       const typist = this.talks.typist(tid);

@@ -77,6 +77,7 @@ export class Pool {
   /** Takes in what a worker says of itself. */
   introduce(worker: PoolWorker, ready: Ready): void {
     worker.state = "ready";
+    if (ready.leaving === true) worker.stopping = true;
     this.barren = 0;
     worker.host = ready.host;
     worker.pid = ready.pid;

@@ -80,6 +80,7 @@ export const schemas = [
   worker.reportSchema,
   worker.chunkSchema,
   worker.inputAckSchema,
+  worker.leavingSchema,
   live.askTasksSchema,
   live.tasksAnswerSchema,
   live.askStatusSchema,

@@ -166,6 +166,7 @@ export const readySchema = {
         additionalProperties: false,
       },
     },
+    leaving: { type: "boolean", description: "It starts nothing any more." },
   },
   required: ["t", "host", "pid", "slots", "prefetch", "resources", "holding"],
   additionalProperties: false,
@@ -226,6 +227,15 @@ export const inputAckSchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
+/** Worker → endpoint: whoever gave us this node wants it back, so send nothing more. What was running is reported. */
+export const leavingSchema = {
+  $id: "worker_leaving",
+  type: "object",
+  properties: { t: { const: "leaving" } },
+  required: ["t"],
+  additionalProperties: false,
+} as const satisfies Schema;
+
 type Blobs = { bytes?: Uint8Array[] };
 
 export type Run = Static<typeof runSchema>;
@@ -241,5 +251,7 @@ export type Report = Static<typeof reportSchema>;
 export type Chunk = Omit<Static<typeof chunkSchema>, "bytes"> & Blobs;
 export type InputAck = Static<typeof inputAckSchema>;
 
+export type Leaving = Static<typeof leavingSchema>;
+
 export type ToWorker = Run | ResultAck | WorkerCancel | WorkerSignal | Follow | Input | Resize | WorkerStop;
-export type FromWorker = Ready | Report | Chunk | InputAck;
+export type FromWorker = Ready | Report | Chunk | InputAck | Leaving;

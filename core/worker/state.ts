@@ -11,7 +11,7 @@ import type { Decision, Part } from "../host/turn.ts";
 import { planted } from "../planted.ts";
 import type { Outcome, Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import type { Follow, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
+import type { Follow, Ready, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
 import {
   type AttemptKey,
   type Ending,
@@ -96,6 +96,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
         return this.#proceed(out);
       case "leave":
         this.#deserted = true;
+        if (!this.#stopping) out.effects.push({ t: "send", messages: [{ t: "leaving" }] });
         return this.#stop(event.how, event.now, out);
       default:
         return unreachable(event);
@@ -298,7 +299,9 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     });
     const over = [...this.#results.values()].map(({ tid, attempt }) => ({ tid, attempt, phase: "finished" as const }));
     const holding = [...held, ...over];
-    out.effects.push({ t: "send", messages: [{ t: "ready", host, pid, slots, prefetch, resources, holding }] });
+    const leaving = this.#stopping ? { leaving: true } : {};
+    const ready: Ready = { t: "ready", host, pid, slots, prefetch, resources, holding, ...leaving };
+    out.effects.push({ t: "send", messages: [ready] });
     this.#results.tellAllAgain();
     this.#results.flush(true, out);
   }

@@ -311,3 +311,15 @@ test("a user sees why a task waits and how blocks are; what they printed is for 
   expect(status(owner)).toMatchObject({ blocks: [{ job: "17", state: "pending", last_words: "secret" }] });
   expect(JSON.stringify(status(stranger))).not.toContain("secret");
 });
+
+test("a worker whose node is taken away gets nothing more, also when it introduces itself again", () => {
+  const { driver, block, worker, mail } = busy();
+  driver.step({ t: "from_worker", worker, message: { t: "leaving" } });
+  driver.step(driver.finished(worker, tid(mail, 0)));
+  driver.step(tasks("2", [{}]));
+  expect(driver.runs()).toEqual([]);
+  driver.restart();
+  const back = driver.ready(worker, 2) as Extract<EndpointEvent, { t: "worker_up" }>;
+  driver.step({ ...back, block, ready: { ...back.ready, leaving: true } });
+  expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 1)]);
+});

@@ -329,7 +329,8 @@ describe("leaving", () => {
     const desk = new Desk();
     desk.run(argv, tidOf(1));
     desk.started(tidOf(1));
-    desk.push({ t: "leave", how: "now", now: desk.now });
+    const told = desk.push({ t: "leave", how: "now", now: desk.now });
+    expect(told.effects[0]).toEqual({ t: "send", messages: [{ t: "leaving" }] });
     const out = desk.ended(tidOf(1), { signal: "SIGTERM" });
     expect(kinds(out)).toEqual(["report", "exit"]);
     const held = desk.push({ t: "unsafe", finished: toldIn(out) });
