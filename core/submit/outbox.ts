@@ -204,11 +204,25 @@ export class Outbox implements ParcelStore {
 
   /** The newest envelope that was made here. */
   last(): EnvelopeId | undefined {
-    const text = Buffer.from(readIfThere(join(this.sent, "last")) ?? [])
+    const path = join(this.sent, "last");
+    const text = Buffer.from(readIfThere(path) ?? [])
       .toString()
       .trim();
+    const noted_ms = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs ?? 0;
+    // One that is on its way is noted only when its endpoint has it: no run waits for a note.
+    const waiting = this.newest(placesIn(this.outbox, "outbox"));
+    if (waiting !== undefined && waiting.at_ms > noted_ms) return waiting.id;
     if (isId(text)) return text as EnvelopeId;
-    return this.list(1)[0]?.head.id as EnvelopeId | undefined;
+    return this.newest(this.places())?.id;
+  }
+
+  private newest(places: readonly Place[]): { id: EnvelopeId; at_ms: number } | undefined {
+    let newest: { id: EnvelopeId; at_ms: number } | undefined;
+    for (const { id, path } of places) {
+      const at_ms = fs.statSync(path, { throwIfNoEntry: false })?.mtimeMs;
+      if (at_ms !== undefined && at_ms > (newest?.at_ms ?? 0)) newest = { id, at_ms };
+    }
+    return newest;
   }
 
   /** Removes what is older than 14 days; looks once a day at most. */
