@@ -199,7 +199,7 @@ describe("gc run and signals", () => {
   });
 
   test("leaves the task running when its terminal goes away", async () => {
-    const child = here.start(["run", "--shell", "echo ready; sleep 60"]);
+    const child = here.start(["run", "--shell", "echo ready; exec sleep 60"]);
     await until(() => child.stdout.includes("ready"));
     child.child.kill("SIGHUP");
     expect((await child.end()).code).toBe(129);
