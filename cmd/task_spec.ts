@@ -17,6 +17,8 @@ export interface TaskOptions {
   label?: string;
   group?: string;
   cores?: number;
+  cpus?: number;
+  exclusive?: boolean;
   memory?: number;
   gpus?: number;
   nodes?: number;
@@ -42,13 +44,14 @@ export function baseSpec(options: TaskOptions, here: () => string): TaskSpec {
   if (options.snippetLines !== undefined) spec.snippet_lines = options.snippetLines;
   if (options.sandbox === false) spec.sandbox = false;
   if (options.discardOutput === true) spec.output = "discard";
-  const { cores, memory, gpus, nodes } = options;
-  if ([cores, memory, gpus, nodes].some((each) => each !== undefined)) {
+  const { cpus, cores = cpus, memory, gpus, nodes, exclusive } = options;
+  if ([cores, memory, gpus, nodes, exclusive].some((each) => each !== undefined)) {
     spec.resources = {
       ...(cores === undefined ? {} : { cores }),
       ...(memory === undefined ? {} : { memory_mib: memory }),
       ...(gpus === undefined ? {} : { gpus }),
       ...(nodes === undefined ? {} : { nodes }),
+      ...(exclusive === true ? { exclusive } : {}),
     };
   }
   return spec;

@@ -7,6 +7,7 @@ import { blockShape } from "../../providers/block_shape.ts";
 import type { Profile } from "../../providers/profile.ts";
 import { openProvider, type Provider } from "../../providers/provider.ts";
 import { schedulers } from "../../providers/schedulers.ts";
+import type { LargestNode } from "../engine/largest_node.ts";
 import { GcError } from "../errors.ts";
 import { findCommand } from "../host/command.ts";
 import { endpointTasksMax } from "../limits.ts";
@@ -43,6 +44,7 @@ export function batchSettings(engine: BatchEngine): BatchSettings {
   return {
     kind: "batch",
     tasks_max: endpointTasksMax,
+    largest: largestNode(engine),
     init_blocks: blocks.init,
     min_blocks: blocks.min,
     max_blocks: blocks.max,
@@ -72,6 +74,24 @@ function slotsPerNode({ workers, cores_per_node, memory_mib_per_node }: BatchEng
     accelerators.length || none,
   ];
   return Math.max(1, Math.floor(Math.min(...shares) + 1e-6));
+}
+
+/** What a task may ask for at most; whole nodes may be larger than what is asked for. */
+function largestNode({
+  exclusive,
+  cores_per_node,
+  memory_mib_per_node,
+  gpus_per_node,
+  workers,
+}: BatchEngine): LargestNode {
+  const gpus = workers.accelerators.length || gpus_per_node;
+  const cores =
+    exclusive || cores_per_node === undefined ? undefined : Math.max(cores_per_node, workers.per_node_max ?? 1);
+  return {
+    ...(cores === undefined ? {} : { cores }),
+    ...(memory_mib_per_node ? { memory_mib: memory_mib_per_node } : {}),
+    ...(gpus === undefined ? {} : { gpus }),
+  };
 }
 
 /** What the desk of blocks is set to. @throws GcError missing `scheduler.command_missing`. */

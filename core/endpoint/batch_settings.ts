@@ -1,10 +1,12 @@
 /** What a batch engine is set to do: read from its configuration by `batch_engine.ts`, obeyed by `blocks.ts`. */
+import type { LargestNode } from "../engine/largest_node.ts";
 import type { ScalingRules } from "../engine/scaling.ts";
 
 /** What a batch engine is set to do. */
 export interface BatchSettings extends ScalingRules {
   readonly kind: "batch";
   readonly tasks_max: number;
+  readonly largest?: LargestNode;
   readonly walltime_s: number;
   /** So long before its end a block gets no more tasks. */
   readonly warn_s: number;

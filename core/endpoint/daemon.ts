@@ -79,7 +79,12 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
   const settings: EngineSettings =
     engine.type === "batch"
       ? batchSettings(engine)
-      : { kind: "local", workers: engine.workers, tasks_max: endpointTasksMax };
+      : {
+          kind: "local",
+          workers: engine.workers,
+          tasks_max: endpointTasksMax,
+          largest: localPlacement(engine, host).resources,
+        };
   const state = new EndpointState(self, settings);
   const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), config.commands, host);
   const journal = openJournal(paths.journal);

@@ -4,6 +4,7 @@
 
 import type { Sighting, SubmitOutcome } from "../../providers/outcome.ts";
 import type { Arrival, HeldEnvelope } from "../engine/held_envelope.ts";
+import type { LargestNode } from "../engine/largest_node.ts";
 import type { Pool } from "../engine/pool.ts";
 import type { CancelHeader, KeyRecord, ReceiptHeader } from "../schema/envelope.ts";
 import type { AskLog, AskStatus, AskTasks, Done, Order, StatusAnswer, TasksAnswer } from "../schema/live_message.ts";
@@ -121,6 +122,8 @@ export interface LocalSettings {
   workers: number;
   /** Tasks that may wait here; the rest stays at the relay. */
   tasks_max: number;
+  /** Undefined: not known. */
+  largest?: LargestNode;
 }
 
 export type EngineSettings = LocalSettings | BatchSettings;

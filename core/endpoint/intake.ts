@@ -3,6 +3,7 @@
  * order; what is known is answered as before.
  */
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import { type LargestNode, misfit } from "../engine/largest_node.ts";
 import { tombstone_ms } from "../limits.ts";
 import type { CancelHeader, ReceiptHeader } from "../schema/envelope.ts";
 import type { Result } from "../schema/result.ts";
@@ -14,7 +15,7 @@ import { tombstoneUntil } from "./memory.ts";
 type TasksEvent = Extract<EndpointEvent, { t: "tasks" }>;
 
 /** A task envelope: ours from now on, unless it is, was, or may not be. */
-export function takeTasks(desk: Desk, event: TasksEvent): void {
+export function takeTasks(desk: Desk, event: TasksEvent, largest?: LargestNode): void {
   const { header, digest } = event.arrival;
   const id = header.id as EnvelopeId;
   const known = desk.memory.held.get(id) ?? desk.memory.tombstones.get(id);
@@ -35,9 +36,23 @@ export function takeTasks(desk: Desk, event: TasksEvent): void {
   const held = desk.memory.get(id);
   if (event.refused !== undefined) {
     const refusal = notRun("rejected", "refused", 125, event.refused, event.now_ms);
-    finishWaiting(desk, held, [...held.phases.keys()], refusal);
-  } else if (held.cancelling.size > 0) {
-    finishWaiting(desk, held, [...held.cancelling], cancelledBeforeStart(event.now_ms));
+    return finishWaiting(desk, held, [...held.phases.keys()], refusal);
+  }
+  if (held.cancelling.size > 0) finishWaiting(desk, held, [...held.cancelling], cancelledBeforeStart(event.now_ms));
+  if (largest !== undefined) refuseMisfits(desk, held, largest, event.now_ms);
+}
+
+/** Ends the tasks that no node of ours will ever be large enough for. */
+function refuseMisfits(desk: Desk, held: HeldEnvelope, largest: LargestNode, now_ms: number): void {
+  const misfits = new Map<string, number[]>();
+  for (let index = 0; index < held.count; index++) {
+    const needs = held.over(index)?.resources ?? held.base.resources;
+    const why = needs === undefined ? undefined : misfit(needs, largest);
+    if (why === undefined || held.phases[index] !== phase.ready) continue;
+    misfits.set(why, [...(misfits.get(why) ?? []), index]);
+  }
+  for (const [why, indices] of misfits) {
+    finishWaiting(desk, held, indices, notRun("rejected", "refused", 125, why, now_ms));
   }
 }
 

@@ -90,7 +90,7 @@ export class EndpointState {
         this.relayUp = false;
         return this.deposits.forget(desk);
       case "tasks":
-        takeTasks(desk, event);
+        takeTasks(desk, event, this.settings.largest);
         // The relay counts down by what is acknowledged, whether it was new or not.
         this.roomTold -= event.arrival.header.count;
         return this.settle(desk, event.now_ms);

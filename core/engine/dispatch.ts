@@ -36,7 +36,7 @@ export function dispatch(
     if (left === 0) return "stop";
     if (held.cancelling.has(index)) return "take";
     const needs = needsOf(held, index);
-    const isolated = (held.crashes[index] ?? 0) > 0;
+    const isolated = (held.crashes[index] ?? 0) > 0 || needs.exclusive === true;
     const worker = roomiest(usable, needs, isolated);
     if (worker === undefined) {
       return usable.some((candidate) => couldEverRun(candidate, needs)) ? "stop" : "park";

@@ -95,6 +95,7 @@ export class Pool {
   assign(worker: PoolWorker, tid: TaskId, assignment: Assignment): void {
     worker.assigned.set(tid, assignment);
     const { needs } = assignment;
+    if (needs.exclusive === true) worker.solo = true;
     worker.used.cores += needs.cores ?? 1;
     worker.used.memory_mib += needs.memory_mib ?? 0;
     worker.used.gpus += needs.gpus ?? 0;

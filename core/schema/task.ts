@@ -42,6 +42,7 @@ export const resourcesSchema = {
     memory_mib: { type: "integer", minimum: 1, description: "Memory in MiB." },
     gpus: { type: "integer", minimum: 0, default: 0, description: "GPUs." },
     nodes: { type: "integer", minimum: 1, default: 1, description: "Whole nodes." },
+    exclusive: { type: "boolean", default: false, description: "Nothing else runs beside it on its node." },
   },
   required: [],
   additionalProperties: false,

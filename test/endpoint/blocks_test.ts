@@ -2,6 +2,7 @@
 import { expect, test } from "bun:test";
 import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
 import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
+import type { TaskSpec } from "../../core/schema/task.ts";
 import type { BlockState } from "../../providers/outcome.ts";
 import { Driver, owner, stranger, tasks, tid } from "./driver.ts";
 
@@ -322,4 +323,29 @@ test("a worker whose node is taken away gets nothing more, also when it introduc
   const back = driver.ready(worker, 2) as Extract<EndpointEvent, { t: "worker_up" }>;
   driver.step({ ...back, block, ready: { ...back.ready, leaving: true } });
   expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 1)]);
+});
+
+test("a task that no node will ever be large enough for is refused at once, and says why; others of its mail run", () => {
+  const driver = new Driver({ ...settings, largest: { cores: 4, gpus: 0 } });
+  const ask = (resources: NonNullable<TaskSpec["resources"]>) => ({ resources });
+  const mail = tasks("1", [{}, ask({ cores: 8 }), ask({ gpus: 1 }), ask({ nodes: 2 }), ask({ memory_mib: 999_999 })]);
+  driver.step(mail);
+  const [held] = [...driver.state.memory.held.values()];
+  expect([1, 2, 3].map((index) => held?.results[index]?.outcome)).toMatchObject([
+    { class: "rejected", reason: "It asks for 8 cores, and the largest node here has 4" },
+    { class: "rejected", reason: "It asks for 1 GPUs, and the largest node here has none" },
+    { class: "rejected", reason: "It asks for 2 nodes, and a task runs on one node here" },
+  ]);
+  expect(driver.state.memory.unfinished).toBe(2);
+});
+
+test("a task that wants its node for itself shares it with no other", () => {
+  const driver = new Driver(settings);
+  const mail = tasks("1", [{ resources: { exclusive: true } }, {}, {}]);
+  driver.step(mail);
+  const { id: block } = driver.block();
+  driver.step(accepted(block), up(driver, block));
+  expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 0)]);
+  driver.step(driver.finished(workerOf(block), tid(mail, 0)));
+  expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 1), tid(mail, 2)]);
 });
