@@ -65,6 +65,8 @@ export const requestBurst = 40;
 
 /** Snippets of output in a result: bytes of each stream, besides the line limit of the task. */
 export const snippetBytesMax = 1024 * 1024;
+/** The value of a Python function as it travels; the rest of a body is for its output, which is cut to fit. */
+export const pythonValueBytesMax = 8 * 1024 * 1024;
 /** Results that go into one envelope. */
 export const resultsPerEnvelopeMax = 1000;
 /** How long results are gathered while more work is waiting (performance.md R1). */

@@ -56,6 +56,9 @@ export const exceptions: { readonly [path: string]: readonly string[] } = {
 const embedded: { readonly [path: string]: string } = {
   "package.json": "cmd/version.ts",
   "install.sh": "core/relay/",
+  "core/python/values.py": "core/worker/",
+  "core/python/calls.py": "core/worker/",
+  "core/python/runner.py": "core/worker/",
 };
 
 /** Packages, and the one place that may import each: swapping a package means editing one room. */

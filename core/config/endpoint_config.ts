@@ -28,6 +28,7 @@ export interface EndpointConfig {
   readonly commands?: readonly AllowedCommand[];
   readonly env: { readonly [name: string]: string };
   readonly worker_init?: string;
+  readonly python?: string;
   readonly log_level: "debug" | "info" | "warn" | "error";
 }
 

@@ -375,6 +375,7 @@ class Acting {
     };
   }
 }
+        ...(config.python === undefined ? {} : { python: config.python }),
 
 /** The last `lines` of a text file. */
 function tail(path: string, lines: number): string {

@@ -128,6 +128,14 @@ export const endpointConfigSchema = {
       description: "Lines of shell that run once when a worker starts, such as module load or conda activate.",
       examples: ["module load gcc"],
     },
+    python: {
+      type: "string",
+      minLength: 1,
+      maxLength: 4096,
+      description:
+        "What runs Python functions: a path, a name in PATH, venv:DIR, conda:NAME or uv:VERSION. Default: python3.",
+      examples: ["venv:~/my-venv"],
+    },
     log_level: {
       enum: ["debug", "info", "warn", "error"],
       default: "info",

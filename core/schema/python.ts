@@ -115,7 +115,24 @@ export const pythonExceptionSchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
+/** What the program on the worker answers to a call; `left`: why that process should not be used again. */
+export const pythonReplySchema = {
+  $id: "python_reply",
+  type: "object",
+  properties: {
+    version: { type: "string" },
+    value: pythonValueSchema,
+    exception: pythonExceptionSchema,
+    cpu_ms: { type: "number", minimum: 0 },
+    left: { type: "string" },
+    again: { type: "boolean", description: "Nothing was run: the module has changed since it was imported." },
+  },
+  required: [],
+  additionalProperties: false,
+} as const satisfies Schema;
+
 export type PythonCall = Static<typeof pythonCallSchema>;
+export type PythonReply = Static<typeof pythonReplySchema>;
 export type PythonCode = Static<typeof pythonCodeSchema>;
 export type PythonValue = Static<typeof pythonValueSchema>;
 export type PythonException = Static<typeof pythonExceptionSchema>;

@@ -13,6 +13,7 @@ import {
 import { endpointKeySchema, identityFileSchema, inviteSchema } from "./identity.ts";
 import * as live from "./live_message.ts";
 import { parcelHeadSchema } from "./outbox.ts";
+import { pythonReplySchema } from "./python.ts";
 import { relayConfigSchema } from "./relay_config.ts";
 import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
@@ -37,6 +38,7 @@ export const schemas = [
   taskBodySchema,
   workerFileSchema,
   doorSchema,
+  pythonReplySchema,
   resultSchema,
   resultBodySchema,
   parcelHeadSchema,

@@ -66,6 +66,7 @@ export const workerFileSchema = {
       description: "Added to every task's environment.",
     },
     init: { type: "string", description: "Lines of shell that run once before the first task (worker_init)." },
+    python: { type: "string", minLength: 1, maxLength: 4096, description: "Python for functions that name none." },
     keep_sandboxes: { type: "boolean", default: false, description: "Keep sandboxes of tasks that failed." },
     simulate: { type: "boolean", default: false, description: "For benchmarks: every task ends at once, none is run." },
   },

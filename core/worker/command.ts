@@ -20,6 +20,8 @@ export interface Surroundings {
   added: readonly string[];
   accelerator_kind: AcceleratorKind | undefined;
   containers: ContainerKeeper | undefined;
+  /** The Python for functions whose task names none. */
+  python: string | undefined;
 }
 
 export interface Command {
@@ -30,14 +32,18 @@ export interface Command {
   cidfile: string | undefined;
 }
 
-/** The command of one attempt, or why there can be none. `sandbox`: its directory, if it has one. */
+/**
+ * The command of one attempt, or why there can be none. `sandbox`: its directory, if it has one; `argv`: what starts it
+ * if it is no command.
+ */
 export function commandOf(
   around: Surroundings,
   { spec, tid, attempt, seat }: { spec: TaskSpec; tid: string; attempt: number; seat: Seat | undefined },
   sandbox: string | undefined,
+  own_argv?: string[],
 ): Command | { outcome: Outcome } {
   const home = around.env.HOME ?? homedir();
-  const argv = spec.argv ?? ["/bin/sh", "-c", spec.script ?? ""];
+  const argv = own_argv ?? spec.argv ?? ["/bin/sh", "-c", spec.script ?? ""];
   const env = taskEnvironment(around.env, spec, tid, attempt, sandbox);
   const cwd = directoryOf(spec, sandbox, home);
   const named = seat === undefined ? [] : describeSeat(env, spec.env, seat, around.accelerator_kind);

@@ -341,7 +341,8 @@ function surroundings(
   { accelerator_kind }: NodeResources,
 ): Surroundings {
   const containers = file.container === undefined ? undefined : new ContainerKeeper(file.container, dir, env);
-  return { env: { ...env }, added: Object.keys(file.env), accelerator_kind, containers };
+  const added = Object.keys(file.env);
+  return { env: { ...env }, added, accelerator_kind, containers, python: file.python };
 }
 
 /** Changes when another socket is made at a path; empty when there is none. */

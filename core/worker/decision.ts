@@ -4,6 +4,7 @@ import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { AttemptKey, Exit, FinishedAttempt } from "./attempt.ts";
 import type { ChunkOrder } from "./followers.ts";
+import type { CallEnd } from "./python_outcome.ts";
 import type { Seat } from "./seats.ts";
 import type { Sharing } from "./slots.ts";
 
@@ -30,6 +31,8 @@ export interface Harvest {
   cpu_ms?: number;
   rss_max_kib?: number;
   out_of_memory?: boolean;
+  /** For a call of a Python function. */
+  call?: CallEnd;
   /** Some of the output could not be written or read; as a sentence. */
   trouble?: string;
 }

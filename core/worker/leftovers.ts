@@ -9,6 +9,7 @@ import type { Host } from "../host/host.ts";
 import { environmentValue, type ProcessIdentity, processTable, signal } from "../host/processes.ts";
 import { slotName } from "./berth.ts";
 import { removeLeftContainers } from "./container_keeper.ts";
+import { interpreterMark, markOf } from "./python_tasks.ts";
 import { removeSandbox } from "./sandbox.ts";
 import { readSpool } from "./spool.ts";
 
@@ -34,8 +35,10 @@ const pause_ms = 50;
 export async function killLeftovers(dir: string, host: Host): Promise<void> {
   const { started, finished } = readSpool(dir);
   const attempts = new Set([...started, ...finished].map(({ tid, attempt }) => `${tid} ${attempt}`));
+  const trace = readJsonIfThere(tracePath(dir)) as WorkerTrace | undefined;
+  const mark = trace === undefined ? undefined : markOf(trace);
   for (let round = 0; attempts.size > 0 && round < rounds; round++) {
-    const found = processesOf(attempts);
+    const found = processesOf(attempts, mark);
     if (found.length === 0) break;
     for (const pid of found) signal(pid, "SIGKILL");
     if (round === 0) host.log.warn("worker.leftovers_killed", { dir, processes: found.length });
@@ -43,7 +46,6 @@ export async function killLeftovers(dir: string, host: Host): Promise<void> {
   }
   const containers = await removeLeftContainers(dir, host.env);
   if (containers > 0) host.log.warn("worker.containers_removed", { dir, containers });
-  const trace = readJsonIfThere(tracePath(dir)) as WorkerTrace | undefined;
   if (trace === undefined) return;
   removeSlots(trace.sandboxes, trace.worker_id);
   removeSlots(trace.outputs, trace.worker_id);
@@ -51,12 +53,16 @@ export async function killLeftovers(dir: string, host: Host): Promise<void> {
   for (const { tid, attempt } of [...started, ...finished]) removeSandbox(trace.sandboxes, tid, attempt, failed);
 }
 
-function processesOf(attempts: ReadonlySet<string>): number[] {
+/** Those of attempts, and interpreters: they run calls whose id is not in the environment that others see. */
+function processesOf(attempts: ReadonlySet<string>, mark: string | undefined): number[] {
   const found: number[] = [];
   for (const { pid, state } of processTable()) {
     if (state === "Z" || state === "X" || pid === process.pid) continue;
     const tid = environmentValue(pid, "GC_TASK_UUID");
-    if (tid === undefined) continue;
+    if (tid === undefined) {
+      if (mark !== undefined && environmentValue(pid, interpreterMark) === mark) found.push(pid);
+      continue;
+    }
     if (attempts.has(`${tid} ${environmentValue(pid, "GC_TASK_ATTEMPT") ?? ""}`)) found.push(pid);
   }
   return found;

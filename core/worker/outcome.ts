@@ -9,15 +9,20 @@ import type { Outcome, Output, Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import type { Ending, Exit, HeldAttempt } from "./attempt.ts";
 import type { Harvest } from "./decision.ts";
+import { callOutcome } from "./python_outcome.ts";
 
 /** The outcome of a task that ran, and of which nothing is left. */
 export function outcomeOf(held: HeldAttempt, exit: Exit, harvest: Harvest): Outcome {
   const { ending, spec } = held;
-  const outcome =
-    ending === undefined ? endedByItself(held.exit ?? exit, harvest.out_of_memory === true) : endedByUs(ending, spec);
+  const outcome = ending === undefined ? endedAlone(held.exit ?? exit, harvest) : endedByUs(ending, spec);
   const { trouble } = harvest;
   if (trouble === undefined) return outcome;
   return { ...outcome, reason: outcome.reason === undefined ? trouble : `${outcome.reason}; ${trouble}` };
+}
+
+function endedAlone(exit: Exit, { call, out_of_memory }: Harvest): Outcome {
+  const outcome = endedByItself(exit, out_of_memory === true);
+  return call === undefined ? outcome : callOutcome(call, exit, outcome);
 }
 
 function endedByItself(exit: Exit, out_of_memory: boolean): Outcome {
@@ -129,5 +134,8 @@ export function resultOf(
   };
   if (harvest?.cpu_ms !== undefined) result.cpu_ms = harvest.cpu_ms;
   if (harvest?.rss_max_kib !== undefined) result.rss_max_kib = harvest.rss_max_kib;
+  const reply = harvest?.call?.reply;
+  if (outcome.class === "ok" && reply?.value !== undefined) result.value = reply.value;
+  if (outcome.cause === "exception" && reply?.exception !== undefined) result.exception = reply.exception;
   return result;
 }

@@ -24,6 +24,11 @@ export class Capture {
     this.#fd = openCapture(path);
   }
 
+  /** Where it is, for a process that opens it itself, also appending. */
+  get path(): string {
+    return this.#path;
+  }
+
   /** For the child: appending, so that two writers and a reopened /dev/stdout do not overwrite each other. */
   get fd(): number {
     return this.#fd;

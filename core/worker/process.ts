@@ -19,7 +19,7 @@ export interface Ingredients {
   cwd: string;
   /** Standard input: a descriptor, which stays ours to close, or how the runtime makes it. */
   stdin: number | "ignore" | "pipe";
-  stdout: number | "ignore";
+  stdout: number | "ignore" | "pipe";
   stderr: number | "ignore";
   tty: Tty | undefined;
   /** Calls its argument so that what that starts is bound to processors; it is given words for before the command. */
@@ -103,7 +103,8 @@ function scriptWithoutInterpreter(command: string, env: { [name: string]: string
   }
 }
 
-function troubleWithDirectory(cwd: string): string | undefined {
+/** Why nothing can run in a directory, as a sentence. */
+export function troubleWithDirectory(cwd: string): string | undefined {
   try {
     if (!fs.statSync(cwd).isDirectory()) return `The directory to run in, "${cwd}", is not a directory`;
     fs.accessSync(cwd, fs.constants.X_OK);

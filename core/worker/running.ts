@@ -3,7 +3,6 @@
  * nothing of them is left, or when the state says that nobody waits any longer. Decides nothing about outcomes;
  * everything that happens becomes an event.
  */
-
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
@@ -11,14 +10,15 @@ import { removeIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { libc } from "../host/libc.ts";
 import { signal } from "../host/processes.ts";
-import type { Output } from "../schema/result.ts";
+import type { PythonReply } from "../schema/python.ts";
+import type { Outcome, Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import { type AttemptKey, type Exit, keyOf } from "./attempt.ts";
 import { type Berth, type BerthPlaces, Berths, type Harvested, outputFile } from "./berth.ts";
-import { commandOf, type Surroundings } from "./command.ts";
+import { type Command, commandOf, type Surroundings } from "./command.ts";
 import type { Harvest, Now, WorkerEvent } from "./decision.ts";
 import type { ChunkOrder } from "./followers.ts";
-import { makePipeInput, SocketInput, type TaskInput } from "./input.ts";
+import { makePipeInput, SocketInput } from "./input.ts";
 import { MemoryPressure } from "./memory_pressure.ts";
 import { MemoryWatch } from "./memory_watch.ts";
 import { notStored } from "./outcome.ts";
@@ -26,35 +26,12 @@ import { bytesOf, readOutputFile } from "./output.ts";
 import { Pinning } from "./pinning.ts";
 import { inlineInput, makeProcess } from "./process.ts";
 import { Tty } from "./pty.ts";
+import type { CallListener } from "./python_interpreter.ts";
+import { PythonTasks, type RunningCall } from "./python_tasks.ts";
+import { newRunningTask, type RunningTask } from "./running_task.ts";
 import { removeSandbox } from "./sandbox.ts";
 import type { Seat } from "./seats.ts";
 import { signalTree, Trees } from "./tree.ts";
-
-/** One task that runs. */
-interface RunningTask {
-  readonly key: AttemptKey;
-  readonly tid: string;
-  readonly attempt: number;
-  readonly spec: TaskSpec;
-  readonly seat: Seat | undefined;
-  readonly berth: Berth;
-  pid: number;
-  process: Bun.Subprocess | undefined;
-  exit: Exit | undefined;
-  /** The main process ended and others have not: the state knows. */
-  clearing: boolean;
-  tty: Tty | undefined;
-  input: TaskInput | undefined;
-  trouble: string | undefined;
-  /** Somebody follows, or followed, its output. */
-  followed: boolean;
-  /** Memory it asked for; 0 when it did not. */
-  readonly limit_mib: number;
-  /** Where the container that runs it beside us has its id. */
-  cidfile: string | undefined;
-  /** That container may live on after its client. */
-  cid_doubtful: boolean;
-}
 
 /** Without adoption nobody tells that what a task left behind has ended: it is looked at again after this time. */
 const lookAgain_ms = 50;
@@ -66,12 +43,15 @@ export class RunningTasks {
   readonly #push: (event: WorkerEvent) => void;
   readonly #berths: Berths;
   readonly #trees = new Trees();
+  readonly #python: PythonTasks;
+  /** Children of ours that are no orphans. */
+  readonly #known = { has: (pid: number) => this.#byPid.has(pid) || this.#python.has(pid) };
   readonly #pressure = new MemoryPressure();
   readonly #memory: MemoryWatch<RunningTask>;
   #pinning: Pinning | undefined;
   readonly #tasks = new Map<AttemptKey, RunningTask>();
-  /** Main processes that have not ended. */
   #ownPeak_kib = 0;
+  /** Main processes that have not ended. */
   readonly #byPid = new Map<number, RunningTask>();
   readonly #clearing = new Set<RunningTask>();
   /** Attempts that are over and whose result the endpoint may not have. */
@@ -83,6 +63,7 @@ export class RunningTasks {
     this.#places = places;
     this.#push = push;
     this.#berths = new Berths(places);
+    this.#python = new PythonTasks(host.clock, around, places);
     this.#memory = new MemoryWatch(host.clock, around.containers?.beside === true, ({ key }, used_mib) => {
       push({ t: "over_memory", key, used_mib, now: this.#now() });
     });
@@ -93,25 +74,7 @@ export class RunningTasks {
     let berth: Berth | undefined;
     try {
       berth = this.#berths.take();
-      const task: RunningTask = {
-        key,
-        tid,
-        attempt,
-        spec,
-        seat,
-        berth,
-        pid: 0,
-        process: undefined,
-        exit: undefined,
-        clearing: false,
-        tty: undefined,
-        input: undefined,
-        trouble: undefined,
-        followed: spec.attach === true,
-        limit_mib: spec.resources?.memory_mib ?? 0,
-        cidfile: undefined,
-        cid_doubtful: false,
-      };
+      const task = newRunningTask({ key, tid, attempt, spec, seat, berth });
       this.#launch(task);
     } catch (error) {
       if (berth !== undefined) this.#berths.give(berth);
@@ -123,12 +86,13 @@ export class RunningTasks {
   signal(key: AttemptKey, name: NodeJS.Signals, scope: "group" | "tree"): void {
     const task = this.#tasks.get(key);
     if (task === undefined) return;
+    if (task.call !== undefined) task.call.signalled = true;
     if (scope === "tree" && name === "SIGKILL" && task.cidfile !== undefined) return this.#killContainer(task);
     if (scope === "tree") signalTree(this.#members(task), task, name);
     else if (task.exit === undefined) signal(-task.pid, name);
   }
 
-  /** Does not wait any longer for what is left of a task. */
+  /** Waits no longer for what is left of a task. */
   collect(key: AttemptKey): void {
     const task = this.#tasks.get(key);
     if (task === undefined) return;
@@ -186,24 +150,25 @@ export class RunningTasks {
   /** A child of this process has ended (SIGCHLD): maybe an orphan that came to us. */
   childEnded(): void {
     if (!this.#trees.adopts) return;
-    this.#trees.strays(this.#byPid);
+    this.#trees.strays(this.#known);
     for (const task of [...this.#clearing]) this.#settle(task);
   }
 
   /** Removes what slots use by turns. Only when nothing runs. */
   close(): void {
+    this.#python.close();
     this.#berths.removeAll();
   }
 
   #launch(task: RunningTask): void {
     const { key, spec, berth } = task;
     const sandbox = spec.sandbox === false ? undefined : berth.sandbox.prepare();
-    const command = commandOf(this.#around, task, sandbox);
-    if ("outcome" in command) {
-      this.#berths.give(berth);
-      this.#push({ t: "not_started", key, outcome: command.outcome, now: this.#now() });
-      return;
-    }
+    const call = this.#python.prepare(task, sandbox);
+    if (call !== undefined && "outcome" in call) return this.#notStarted(task, call.outcome);
+    const command = commandOf(this.#around, task, sandbox, call?.argv);
+    if ("outcome" in command) return this.#notStarted(task, command.outcome);
+    task.call = call;
+    if (call !== undefined && call.once === undefined) return this.#launchCall(task, call, command);
     task.cidfile = command.cidfile;
     const discard = spec.output === "discard";
     const stdin = this.#stdinOf(task);
@@ -219,21 +184,66 @@ export class RunningTasks {
       exited: (exit, process) => this.#exited(task, exit, process),
     });
     if (typeof stdin === "number") fs.closeSync(stdin);
-    if ("outcome" in made) {
-      task.input?.close();
-      task.tty?.close();
-      this.#berths.give(berth);
-      this.#push({ t: "not_started", key, outcome: made.outcome, now: this.#now() });
-      return;
-    }
+    if ("outcome" in made) return this.#notStarted(task, made.outcome);
     task.process = made.process;
     task.pid = made.process.pid;
     if (stdin === "pipe") task.input = new SocketInput(made.process.stdin as Bun.FileSink, this.#taken(key));
     task.tty?.begin(made.process.terminal, spec.stdin);
-    this.#tasks.set(key, task);
+    this.#runs(task);
+  }
+
+  /** Hands a call to a warm interpreter; that is the task's process until the call is over. */
+  #launchCall(task: RunningTask, call: RunningCall, command: Command): void {
+    const listener: CallListener = {
+      replied: (reply) => this.#replied(task, call, command, reply),
+      exited: (exit, process) => {
+        call.greeted ||= call.warm?.greeted === true;
+        this.#python.over(call, () => {});
+        this.#exited(task, exit, process);
+      },
+    };
+    const started = this.#python.start(task, call, command, this.#boundTo(task.seat), listener);
+    if ("outcome" in started) return this.#notStarted(task, started.outcome);
+    task.pid = started.interpreter.pid;
+    this.#runs(task);
+  }
+
+  #replied(task: RunningTask, call: RunningCall, command: Command, reply: PythonReply): void {
+    if (this.#tasks.get(task.key) !== task) return this.#python.over(call, () => {});
+    if (reply.again === true) {
+      this.#byPid.delete(task.pid);
+      this.#python.over(call, () => {});
+      return this.#launchCall(task, call, command);
+    }
+    call.greeted = true;
+    call.reply = reply;
+    const ended: Exit = { code: 0, signal: null };
+    const strays = this.#trees.strays(this.#known);
+    if (reply.left === undefined && !call.signalled && call.warm?.dead === false && (strays?.length ?? 0) === 0) {
+      this.#byPid.delete(task.pid);
+      this.#python.over(call);
+      task.exit = ended;
+      return this.#finish(task, true);
+    }
+    this.#python.over(call, (_exit, process) => this.#exited(task, ended, process));
+  }
+
+  #runs(task: RunningTask): void {
+    const begun = this.#tasks.get(task.key) === task;
     this.#byPid.set(task.pid, task);
+    if (begun) return;
+    this.#tasks.set(task.key, task);
     if (task.limit_mib > 0) this.#memory.watch(task);
-    this.#push({ t: "started", key, now: this.#now() });
+    this.#push({ t: "started", key: task.key, now: this.#now() });
+  }
+
+  #notStarted(task: RunningTask, outcome: Outcome): void {
+    task.input?.close();
+    task.tty?.close();
+    if (task.call !== undefined) this.#python.collect(task.call);
+    this.#tasks.delete(task.key);
+    this.#berths.give(task.berth);
+    this.#push({ t: "not_started", key: task.key, outcome, now: this.#now() });
   }
 
   /** What starts a process on the processors of a seat. */
@@ -304,7 +314,7 @@ export class RunningTasks {
   #settle(task: RunningTask): void {
     if (task.exit === undefined || this.#tasks.get(task.key) !== task) return;
     if (task.cidfile !== undefined && this.#awaitsContainer(task, task.exit)) return;
-    const strays = this.#trees.strays(this.#byPid);
+    const strays = this.#trees.strays(this.#known);
     const clean = strays?.length === 0 || this.#members(task).length === 0;
     if (clean && (task.tty === undefined || task.tty.over)) return this.#finish(task, true);
     this.#announceClearing(task, task.exit);
@@ -347,6 +357,7 @@ export class RunningTasks {
     task.tty?.close();
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
     const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
+    if (task.call !== undefined) harvest.call = this.#python.collect(task.call);
     try {
       const harvested = berth.harvest(tid, attempt, spec, clean, task.followed);
       harvest.stdout = harvested.stdout;
@@ -368,6 +379,8 @@ export class RunningTasks {
    * below ours says nothing and is left out.
    */
   #addUsage(task: RunningTask, harvest: Harvest): void {
+    if (harvest.call?.reply?.cpu_ms !== undefined) harvest.cpu_ms = harvest.call.reply.cpu_ms;
+    if (task.call !== undefined && task.call.once === undefined) return;
     const usage = task.process?.resourceUsage();
     if (usage === undefined) return;
     harvest.cpu_ms = Number(usage.cpuTime.total) / 1000;
@@ -378,7 +391,7 @@ export class RunningTasks {
   }
 
   #members(task: RunningTask): ReturnType<Trees["members"]> {
-    return this.#trees.members(task, this.#byPid, this.#tasks.size === 1);
+    return this.#trees.members(task, this.#known, this.#tasks.size === 1);
   }
 
   #now(): Now {
