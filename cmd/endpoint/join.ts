@@ -66,7 +66,7 @@ async function join(cli: Cli, argument: string | undefined, options: JoinOptions
   const paths = cli.home.endpoint(name);
   const isNew = readIfThere(paths.config) === undefined;
   if (isNew) {
-    const config = configOf(cli, await askWho(cli, options));
+    const config = await configOf(cli, await askWho(cli, options));
     configureEndpoint(cli.home, cli.host, { name, config, force: false });
   }
   const { identity } = loadEndpointKey(paths.key);

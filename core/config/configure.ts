@@ -28,15 +28,15 @@ export interface ConfiguredEndpoint {
 export function configureEndpoint(
   home: Home,
   host: Pick<Host, "random">,
-  wish: { name: string; config: EndpointConfigFile; force: boolean },
+  wish: { name: string; force: boolean } & ({ config: EndpointConfigFile } | { text: string; from: string }),
 ): ConfiguredEndpoint {
-  const { name, config, force } = wish;
+  const { name, force } = wish;
   const paths = home.endpoint(name);
   const was = readIfThere(paths.config);
   if (was !== undefined && !force) throw exists(name, paths);
   const heading = `Configuration of the endpoint "${name}". After a change: gc endpoint restart ${name}`;
-  const text = commentedYaml(endpointConfigSchema, config, heading);
-  parseEndpointConfig(Buffer.from(text), paths.config);
+  const text = "text" in wish ? wish.text : commentedYaml(endpointConfigSchema, wish.config, heading);
+  parseEndpointConfig(Buffer.from(text), "text" in wish ? wish.from : paths.config);
   const owner = loadIdentity(home, host).record;
   makePrivateDir(paths.dir);
   const own =

@@ -336,15 +336,20 @@ class Acting {
   private blockDesk(door: OwnDoor | undefined, push: (event: EndpointEvent) => void): BlockDesk | undefined {
     const { paths, config, own, simulate } = this.options;
     if (config.engine.type !== "batch" || door === undefined) return undefined;
-    const settings = blockDeskSettings(config.engine, {
-      endpoint_id: own.identity.id,
-      blocks: join(paths.dir, "blocks"),
-      outputs: paths.outputs,
-      door_path: door.path,
-      path: this.host.env.PATH,
-      env: config.env,
-      simulate: simulate === true,
-    });
+    const { engine, worker_init } = config;
+    const init = engine.worker_init === undefined && worker_init !== undefined ? { worker_init } : {};
+    const settings = blockDeskSettings(
+      { ...engine, ...init },
+      {
+        endpoint_id: own.identity.id,
+        blocks: join(paths.dir, "blocks"),
+        outputs: paths.outputs,
+        door_path: door.path,
+        path: this.host.env.PATH,
+        env: config.env,
+        simulate: simulate === true,
+      },
+    );
     return new BlockDesk(settings, this.host, push);
   }
 
@@ -370,12 +375,12 @@ class Acting {
         outputs: paths.outputs,
         env: { ...config.env },
         ...(config.worker_init === undefined ? {} : { init: config.worker_init }),
+        ...(config.python === undefined ? {} : { python: config.python }),
         ...(simulate === true ? { simulate } : {}),
       },
     };
   }
 }
-        ...(config.python === undefined ? {} : { python: config.python }),
 
 /** The last `lines` of a text file. */
 function tail(path: string, lines: number): string {
