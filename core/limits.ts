@@ -51,6 +51,8 @@ export const suspectAfter_ms = 30_000;
 export const crashesMax = 3;
 /** Blocks or workers in a row that die before they connect; then the engine pauses (DESIGN §6). */
 export const barrenStartsMax = 3;
+/** Submissions in a row that a scheduler may refuse; fewer when trying again cannot help (DESIGN §6). */
+export const refusedSubmissionsMax = 10;
 
 /** A task that nobody took, or whose result nobody fetched, is kept for 14 days. */
 export const timeToLive_ms = 14 * 24 * 3600 * 1000;

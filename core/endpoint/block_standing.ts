@@ -11,6 +11,8 @@ import type { BlockRow } from "./memory.ts";
 /** One block as it stands. */
 export interface Standing {
   stage: BlockView["stage"];
+  /** Since when this life of the endpoint knows of it. */
+  known_ms: number;
   /** The scheduler said that it is over; its workers are being buried. */
   ending: string | undefined;
   joined: boolean;
@@ -36,9 +38,10 @@ export interface Standing {
   looked_ms: number;
 }
 
-export function freshStanding(inherited = false): Standing {
+export function freshStanding(known_ms: number, inherited = false): Standing {
   return {
     stage: "coming",
+    known_ms,
     ending: undefined,
     joined: false,
     inherited,
@@ -57,6 +60,20 @@ export function freshStanding(inherited = false): Standing {
     stale: new Set(),
     looked_ms: Number.NEGATIVE_INFINITY,
   };
+}
+
+/** The clock was set back by `by_ms`: what was noted from it moves along, or it would lie in the future for long. */
+export function shiftTimes(standing: Standing, by_ms: number): void {
+  standing.known_ms -= by_ms;
+  standing.told_ms -= by_ms;
+  standing.looked_ms -= by_ms;
+  if (standing.started_ms !== undefined) standing.started_ms -= by_ms;
+  if (standing.idle_since_ms !== undefined) standing.idle_since_ms -= by_ms;
+}
+
+/** When a block began, by our clock: the scheduler's may be off, but it was not before the plan, and not after now. */
+export function startedAt(said_ms: number | undefined, row: BlockRow, now_ms: number): number {
+  return Math.min(now_ms, Math.max(said_ms ?? now_ms, row.planned_ms));
 }
 
 /** Workers of a block that are not buried. */
@@ -96,6 +113,28 @@ export function noticeRestart(desk: Desk, block: string, standing: Standing, sig
   standing.joined = false;
   standing.inherited = true;
   if (standing.stage === "up") standing.stage = "coming";
+}
+
+/** Whether it has workers, and none of them is silent. */
+export function answers(desk: Desk, block: string): boolean {
+  const workers = workersOf(desk, block);
+  return workers.length > 0 && workers.every((id) => desk.pool.workers.get(id)?.state === "ready");
+}
+
+/** Tasks that workers have: those that go on, and those that finish what they have. */
+export function loads(desk: Desk): { running: number; leaving: number } {
+  let running = 0;
+  let leaving = 0;
+  for (const { stopping, assigned } of desk.pool.workers.values()) {
+    if (stopping) leaving += assigned.size;
+    else running += assigned.size;
+  }
+  return { running, leaving };
+}
+
+/** A block as scaling sees it. */
+export function viewOf(id: string, { ending, stage, known_ms, idle_since_ms }: Standing): BlockView {
+  return { id, stage: ending === undefined ? stage : "leaving", planned_ms: known_ms, idle_since_ms };
 }
 
 /** A block for people. */

@@ -4,16 +4,21 @@
  * and a block is over only when the scheduler says so and all its workers are buried.
  */
 import { type BlockView, scale } from "../engine/scaling.ts";
-import { barrenStartsMax } from "../limits.ts";
+import { barrenStartsMax, refusedSubmissionsMax } from "../limits.ts";
 import type { BlockInfo } from "../schema/live_message.ts";
 import type { BatchSettings } from "./batch_settings.ts";
 import {
+  answers,
   blockInfo,
   excuseOf,
   freshStanding,
+  loads,
   noticeRestart,
   type Standing,
+  shiftTimes,
+  startedAt,
   tasksOf,
+  viewOf,
   workersOf,
 } from "./block_standing.ts";
 import type { Desk, EndpointEvent } from "./decision.ts";
@@ -23,8 +28,6 @@ type SentEvent = Extract<EndpointEvent, { t: "block_sent" }>;
 type SeenEvent = Extract<EndpointEvent, { t: "blocks_seen" }>;
 type Sight = SeenEvent["sights"][number]["sight"];
 
-/** Submissions in a row that may fail before the engine pauses; fewer when trying again cannot help. */
-const failuresMax = 10;
 /** A name that was looked up so often, over so long, and never found was never accepted. */
 const lostAfterLooks = 3;
 const lostAfter_ms = 120_000;
@@ -34,6 +37,8 @@ const tellAgain_ms = 30_000;
 const leaveWithin_ms = 10_000;
 /** Blocks that ended lately and are still shown. */
 const pastMax = 5;
+/** Events that overtake each other set no clock back. */
+const clockSlack_ms = 1000;
 /** Ends that say nothing about the tasks that were running. */
 const blameless: ReadonlySet<string> = new Set(["timeout", "cancelled", "node_fail", "preempted", "launch_failed"]);
 
@@ -42,30 +47,31 @@ export class Blocks {
   private readonly makeId: () => { id: string; name: string };
   private readonly standings = new Map<string, Standing>();
   private next_submit_ms = Number.NEGATIVE_INFINITY;
+  private latest_ms = Number.NEGATIVE_INFINITY;
   private failures = 0;
   private polling: "no" | "soon" | "later" = "no";
-  private first: boolean;
+  /** No block is known yet, so that `init_blocks` counts. */
+  private first = true;
   private stopping_ms: number | undefined;
   private hurry = false;
   private readonly past: BlockInfo[] = [];
   /** Where the configuration does not say how many slots a node has, the first worker does. */
   private slots_seen = 0;
 
-  /** `first`: no block is known yet, so that `init_blocks` counts. */
   constructor(settings: BatchSettings, makeId: () => { id: string; name: string }) {
     this.settings = settings;
     this.makeId = makeId;
-    this.first = true;
   }
 
   /** After a replay: blocks may be anywhere; those without an id are looked up. */
-  begin(desk: Desk): void {
-    for (const id of desk.memory.blocks.keys()) this.standings.set(id, freshStanding(true));
+  begin(desk: Desk, now_ms: number): void {
+    for (const id of desk.memory.blocks.keys()) this.standings.set(id, freshStanding(now_ms, true));
     if (desk.memory.blocks.size > 0) this.first = false;
   }
 
   /** What should be done about blocks now; to be called after every event. */
   settle(desk: Desk, now_ms: number): void {
+    this.watchClock(now_ms);
     this.watchIdleness(desk, now_ms);
     this.watchWalltime(desk, now_ms);
     if (this.stopping_ms !== undefined) this.giveAllBack(desk, this.stopping_ms, now_ms);
@@ -94,7 +100,8 @@ export class Blocks {
     this.next_submit_ms = now_ms + this.settings.submit_gap_ms * 2 ** Math.min(this.failures - 1, 6);
     this.over(desk, block, outcome.text, now_ms);
     const hopeless = outcome.class === "config" || outcome.class === "policy";
-    if (this.failures < (hopeless ? barrenStartsMax : failuresMax) || desk.memory.paused !== undefined) return;
+    if (this.failures < (hopeless ? barrenStartsMax : refusedSubmissionsMax) || desk.memory.paused !== undefined)
+      return;
     desk.record({ t: "paused", reason: `${this.failures} submissions in a row were refused: ${outcome.text}` });
   }
 
@@ -121,7 +128,7 @@ export class Blocks {
       const standing = this.standings.get(block);
       if (row.job !== undefined || standing === undefined || standing.state !== "unclear") continue;
       standing.absences++;
-      const age_ms = event.now_ms - row.planned_ms;
+      const age_ms = event.now_ms - standing.known_ms;
       if (standing.absences < lostAfterLooks || age_ms < Math.min(lostAfter_ms, this.settings.absent_after_ms * 4))
         continue;
       this.over(desk, block, standing.reason ?? "the scheduler never heard of it", event.now_ms);
@@ -184,7 +191,7 @@ export class Blocks {
   /** For people: those that live, then those that ended lately. */
   list(desk: Desk): BlockInfo[] {
     const living = [...desk.memory.blocks].map(([id, row]) => {
-      return blockInfo(desk, id, row, this.standings.get(id) ?? freshStanding());
+      return blockInfo(desk, id, row, this.standings.get(id) ?? freshStanding(row.planned_ms));
     });
     return [...living, ...this.past];
   }
@@ -210,7 +217,7 @@ export class Blocks {
     }
     if (sight.seen === "absent") {
       standing.absences++;
-      const old = now_ms - row.planned_ms >= this.settings.absent_after_ms;
+      const old = now_ms - standing.known_ms >= this.settings.absent_after_ms;
       if (standing.absences < this.settings.absent_polls || !old) return;
       const { started_ms } = standing;
       const spent = started_ms !== undefined && now_ms >= started_ms + row.walltime_s * 1000;
@@ -223,7 +230,7 @@ export class Blocks {
     if (sight.state.phase === "done") return this.ends(desk, block, standing, sight.state.outcome, now_ms);
     noticeRestart(desk, block, standing, sight);
     if (sight.started_ms !== undefined || sight.state.phase === "running")
-      standing.started_ms ??= sight.started_ms ?? now_ms;
+      standing.started_ms ??= startedAt(sight.started_ms, row, now_ms);
     standing.begun_ms = sight.started_ms ?? standing.begun_ms;
     standing.looked_ms = now_ms;
     for (const worker of standing.stale) {
@@ -256,12 +263,8 @@ export class Blocks {
     desk.record({ t: "block_over", block, reason });
     this.standings.delete(block);
     desk.effect({ t: "remove_block", name: row.name });
-    desk.effect({
-      t: "log",
-      level: "info",
-      event: "block.over",
-      fields: { block: row.name, job: row.job ?? "", reason },
-    });
+    const fields = { block: row.name, job: row.job ?? "", reason };
+    desk.effect({ t: "log", level: "info", event: "block.over", fields });
     const { joined, inherited, unwanted } = standing;
     if (joined || inherited || unwanted || row.job === undefined || this.stopping_ms !== undefined) return;
     const barren = ++desk.pool.barren;
@@ -272,18 +275,11 @@ export class Blocks {
   /** More blocks, or fewer. While the engine is paused only fewer. */
   private adjust(desk: Desk, now_ms: number): void {
     const views: BlockView[] = [...desk.memory.blocks].map(([id, row]) => {
-      const standing = this.standings.get(id) ?? freshStanding();
-      const stage = standing.ending === undefined ? standing.stage : "leaving";
-      return { id, stage, planned_ms: row.planned_ms, idle_since_ms: standing.idle_since_ms };
+      return viewOf(id, this.standings.get(id) ?? freshStanding(row.planned_ms));
     });
     const paused = desk.memory.paused !== undefined;
     // What a block that leaves still has is no reason for another one.
-    let running = 0;
-    let leaving = 0;
-    for (const { stopping, assigned } of desk.pool.workers.values()) {
-      if (stopping) leaving += assigned.size;
-      else running += assigned.size;
-    }
+    const { running, leaving } = loads(desk);
     const waiting = paused ? 0 : Math.max(0, desk.memory.unfinished - running - leaving);
     const known = Number.isFinite(this.settings.slots_per_node) || this.slots_seen === 0;
     const rules = {
@@ -307,7 +303,7 @@ export class Blocks {
     const { id: block, name } = this.makeId();
     const { nodes_per_block: nodes, walltime_s } = this.settings;
     desk.record({ t: "block_planned", block, name, nodes, walltime_s, at_ms: now_ms });
-    this.standings.set(block, freshStanding());
+    this.standings.set(block, freshStanding(now_ms));
     desk.effect({ t: "submit_block", block, name });
     if (more > 1) desk.effect({ t: "wake", at_ms: this.next_submit_ms });
   }
@@ -359,6 +355,17 @@ export class Blocks {
     }
   }
 
+  /** Time is the wall's, because the journal and the scheduler have no other; it may be set back. */
+  private watchClock(now_ms: number): void {
+    const back_ms = this.latest_ms - now_ms;
+    this.latest_ms = Math.max(this.latest_ms, now_ms);
+    if (!(back_ms > clockSlack_ms)) return;
+    this.latest_ms = now_ms;
+    this.next_submit_ms -= back_ms;
+    if (this.stopping_ms !== undefined) this.stopping_ms -= back_ms;
+    for (const standing of this.standings.values()) shiftTimes(standing, back_ms);
+  }
+
   private watchIdleness(desk: Desk, now_ms: number): void {
     for (const [block, standing] of this.standings) {
       if (standing.stage !== "up") continue;
@@ -390,10 +397,4 @@ export class Blocks {
     this.polling = changing ? "soon" : "later";
     desk.effect({ t: "poll_blocks", delay_ms: changing ? this.settings.poll_fast_ms : this.settings.poll_slow_ms });
   }
-}
-
-/** Whether it has workers, and none of them is silent. */
-function answers(desk: Desk, block: string): boolean {
-  const workers = workersOf(desk, block);
-  return workers.length > 0 && workers.every((id) => desk.pool.workers.get(id)?.state === "ready");
 }

@@ -72,7 +72,7 @@ export class EndpointState {
       if (planted("noAdopt")) revoke(desk, id);
       desk.effect({ t: "examine", worker: id });
     }
-    this.blocks?.begin(desk);
+    this.blocks?.begin(desk, now_ms);
     this.settle(desk, now_ms);
   }
 

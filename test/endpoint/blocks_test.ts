@@ -349,3 +349,26 @@ test("a task that wants its node for itself shares it with no other", () => {
   driver.step(driver.finished(workerOf(block), tid(mail, 0)));
   expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 1), tid(mail, 2)]);
 });
+
+test("a clock that is set back by a day delays nothing by a day", () => {
+  const driver = new Driver(settings);
+  const day_ms = 86_400_000;
+  driver.step({ ...tasks("1", [{}]), now_ms: 2 * day_ms });
+  const { id: block } = driver.block();
+  const outcome = { is: "rejected", class: "transient", text: "away" } as const;
+  driver.step({ t: "block_sent", block, outcome, now_ms: 2 * day_ms });
+  driver.step({ t: "tick", now_ms: day_ms });
+  expect(of(driver.step({ t: "tick", now_ms: day_ms + 10_000 }), "submit_block")).toHaveLength(1);
+});
+
+test("a scheduler whose clock is wrong does not make a block leave early", () => {
+  const { driver, block, worker } = busy();
+  const sight = {
+    seen: "seen" as const,
+    state: { phase: "running" as const },
+    raw: "RUNNING",
+    started_ms: -86_400_000,
+  };
+  driver.step({ t: "blocks_seen", sights: [{ block, sight }], found: [], names_covered: false, now_ms: 1000 });
+  expect(of(driver.effects, "to_worker").filter((effect) => effect.worker === worker)).toEqual([]);
+});

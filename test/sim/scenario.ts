@@ -24,9 +24,9 @@ const faults_ms = 30_000;
 const peace_ms = 30 * 60_000;
 
 /** Plays one seed, with planted bugs if any are named. */
-export function play(seed: number, cast: Cast, bugs: PlantedBug[] = []): Outcome {
+export function play(seed: number, cast: Cast, bugs: PlantedBug[] = [], blocks = false): Outcome {
   const world = new World(seed);
-  const stage = new Stage(world, cast);
+  const stage = new Stage(world, cast, blocks);
   const unplant = plant(...bugs);
   const unwatch = atCrashPoints(() => {
     if (stage.atWar && world.dice.chance(0.004)) {
@@ -60,7 +60,8 @@ class Stage {
   private readonly world: World;
   private readonly cast: Cast;
 
-  constructor(world: World, cast: Cast) {
+  /** `blocks`: workers come in blocks of a batch scheduler, which lies, loses, delays and kills. */
+  constructor(world: World, cast: Cast, blocks: boolean) {
     this.world = world;
     this.cast = cast;
     this.network = new Network(world);
@@ -68,7 +69,7 @@ class Stage {
     this.relay = new SimRelay(world, cast);
     const door = () => this.relay.door;
     this.endpoints = cast.endpoints.map(
-      (role, k) => new SimEndpoint(world, this.network, this.oracle, `e${k}`, role, cast.user, door),
+      (role, k) => new SimEndpoint(world, this.network, this.oracle, `e${k}`, role, cast.user, door, blocks),
     );
     this.client = new SimClient(world, this.network, this.oracle, cast.user, door);
   }
@@ -87,6 +88,8 @@ class Stage {
     }
     const peaceful = this.world.run(this.world.now_ms + peace_ms, () => this.settled());
     if (!peaceful) throw new Violation(`there was no end: ${this.unsettled()}`);
+    const orphans = this.endpoints.flatMap(({ scheduler }) => scheduler?.orphans() ?? []);
+    if (orphans.length > 0) throw new Violation(`blocks that nobody knows of live on: ${orphans.join(" ")}`);
     const { tasks } = this.relay.mailbox.counts();
     if (tasks > this.client.store.parcels.size) {
       throw new Violation(`the relay has ${tasks} envelopes, but ${this.client.store.parcels.size} were made`);
@@ -151,6 +154,10 @@ class Stage {
   private fault(): void {
     const { dice } = this.world;
     const endpoint = dice.pick(this.endpoints);
+    if (endpoint.scheduler !== undefined && dice.chance(0.5)) {
+      this.deaths++;
+      return endpoint.scheduler.fault();
+    }
     const workers = [...endpoint.workers.values()].filter((worker) => worker.life.alive);
     const kind = dice.between(0, 11);
     this.world.note(`fault ${kind}`);

@@ -1,6 +1,7 @@
 /** An endpoint of the simulated world: production decisions, courier and relay desk; its journal and its hall are
  * here. */
 import { AccessList } from "../../core/access/access_list.ts";
+import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
 import { Courier } from "../../core/endpoint/courier.ts";
 import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
 import { type JournalRecord, mustBeDurable, reallyWritten } from "../../core/endpoint/journal_record.ts";
@@ -17,6 +18,7 @@ import type { Link } from "../../core/wire/link.ts";
 import type { Role } from "./cast.ts";
 import type { Door, Network } from "./network.ts";
 import type { Oracle } from "./oracle.ts";
+import { SimScheduler, simBatch } from "./sim_scheduler.ts";
 import { SimWorker } from "./sim_worker.ts";
 import { Died, Life, Violation, type World } from "./world.ts";
 
@@ -32,6 +34,8 @@ export class SimEndpoint {
   readonly workers = new Map<string, SimWorker>();
   /** Workers that this world's scheduler calls dead although they live. */
   readonly presumedDead = new Set<string>();
+  readonly scheduler: SimScheduler | undefined;
+  private readonly batch: BatchSettings | undefined;
   private readonly journal: Written = { records: [], synced: 0 };
   private readonly links = new Map<string, Link>();
   private readonly examined = new Set<string>();
@@ -55,6 +59,7 @@ export class SimEndpoint {
     role: Role,
     owner: Role,
     relay: () => Door | undefined,
+    blocks = false,
   ) {
     this.world = world;
     this.network = network;
@@ -63,6 +68,17 @@ export class SimEndpoint {
     this.role = role;
     this.owner = owner;
     this.relay = relay;
+    if (blocks) {
+      const batch = simBatch(world.dice);
+      this.batch = batch;
+      this.scheduler = new SimScheduler(world, network, oracle, batch, {
+        name,
+        workers: this.workers,
+        door: () => this.door,
+        push: (event) => this.turns.push(event),
+        blocks: () => this.state.memory.blocks,
+      });
+    }
     this.life = new Life(world, name);
     this.start(this.life);
   }
@@ -94,11 +110,12 @@ export class SimEndpoint {
     const { identity, keys } = this.role;
     const owner = this.owner.identity.id;
     const self = { owner, boot, host: "sim", pid: 1, since_ms: 0, software: "sim" };
-    const state = new EndpointState(self, {
-      kind: "local",
+    const local = () => ({
+      kind: "local" as const,
       workers: 1 + (this.world.dice.chance(0.5) ? 1 : 0),
       tasks_max: this.world.dice.pick([3, 10, 50]),
     });
+    const state = new EndpointState(self, this.batch ?? local());
     this.state = state;
     for (const record of this.journal.records) state.replay(record);
     const list = new AccessList({ owner, users: [], public: false, deny: [] });
@@ -149,7 +166,7 @@ export class SimEndpoint {
       life,
       epoch: boot,
       self: { role: "endpoint", id: this.role.identity.id, instance: boot, local: true },
-      admits: (peer) => this.workers.has(peer.id),
+      admits: (peer) => this.workers.has(peer.id) && this.scheduler?.buried.has(peer.id) !== true,
       events: {
         up: () => {},
         messages: (link, messages) => {
@@ -183,8 +200,10 @@ export class SimEndpoint {
     const now_ms = this.life.host().clock.now();
     if (message.t === "ready") {
       this.links.set(worker, link);
-      this.turns.push({ t: "worker_up", worker, ready: message, now_ms });
+      const block = this.scheduler === undefined ? {} : { block: `${worker.slice(0, 28)}00000000` };
+      this.turns.push({ t: "worker_up", worker, ready: message, ...block, now_ms });
     } else if (this.links.get(worker) !== link) return;
+    else if (message.t === "leaving") this.turns.push({ t: "from_worker", worker, message });
     else if (message.t === "report") this.turns.push({ t: "report", worker, report: message, now_ms });
   }
 
@@ -226,6 +245,7 @@ export class SimEndpoint {
 
   private perform(life: Life, effects: readonly EndpointEffect[]): void {
     for (const effect of effects) {
+      if (this.scheduler?.perform(life, effect) === true) continue;
       switch (effect.t) {
         case "to_worker":
           this.links.get(effect.worker)?.send(effect.messages as Frameable[]);
@@ -291,7 +311,8 @@ export class SimEndpoint {
     const look = (): void => {
       const worker = this.workers.get(id);
       const missing = worker === undefined && this.world.now_ms - since_ms > 5000;
-      const dead = missing || worker?.life.alive === false || this.presumedDead.has(id);
+      const ended = this.scheduler === undefined ? missing || worker?.life.alive === false : worker?.left === true;
+      const dead = ended || this.presumedDead.has(id);
       if (this.links.has(id) || dead) this.examined.delete(id);
       if (this.links.has(id)) return;
       if (!dead) {

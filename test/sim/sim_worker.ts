@@ -22,6 +22,8 @@ export interface Spool {
 export class SimWorker {
   readonly id: string;
   readonly life: Life;
+  /** It left by itself, with everything told. */
+  left = false;
   readonly spool: Spool = { started: [], finished: [], synced: 0 };
   private readonly running = new Map<string, { execution: Execution; stop: () => void }>();
   private readonly oracle: Oracle;
@@ -117,6 +119,7 @@ export class SimWorker {
           life.after(effect.delay_ms, () => this.turns.push({ t: "flush" }));
           break;
         case "exit":
+          this.left = true;
           life.die();
           break;
         default:
