@@ -21,6 +21,8 @@ export interface CommandEntry {
   /** Another last word that means the same. */
   readonly alias?: string;
   readonly load: () => Promise<CommandModule>;
+  /** Programs run it, people do not: it is in no list. */
+  readonly is_hidden?: boolean;
   /** Exit code when gc itself fails, for commands whose own codes pass through (DESIGN §9). */
   readonly failure_code?: number;
 }
@@ -30,6 +32,7 @@ export const groups: { readonly [word: string]: { readonly summary: string; read
   endpoint: { summary: "Set up and run endpoints: where tasks run", heading: "Places:" },
   relay: { summary: "Run a relay: where envelopes wait", heading: "Places:" },
   context: { summary: "Choose which relay to talk to", heading: "Places:" },
+  sdk: { summary: "Use gc from other languages", heading: "You and this machine:" },
 };
 
 /** Under which heading of `gc --help` a command of one word stands. */
@@ -177,6 +180,14 @@ export const commands: readonly CommandEntry[] = [
     words: ["context", "use"],
     summary: "Choose the relay that commands talk to",
     load: () => import("./context/use.ts"),
+  },
+
+  { words: ["sdk", "python"], summary: "Print the Python SDK", load: () => import("./sdk/python.ts") },
+  {
+    words: ["sdk", "serve"],
+    summary: "Serve an SDK in lines of JSON",
+    load: () => import("./sdk/serve.ts"),
+    is_hidden: true,
   },
 
   { words: ["login"], summary: "Join a relay by an invite", load: () => import("./login.ts") },

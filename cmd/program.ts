@@ -93,7 +93,9 @@ export async function buildProgram(cli: Cli, wanted: (entry: CommandEntry) => bo
   const parents = new Map<string, Command>();
   for (const entry of commands) {
     const parent = entry.words.length === 2 ? groupOf(root, parents, entry.words[0]) : root;
-    const command = wanted(entry) ? await describeFully(parent, entry, cli) : parent.command(entry.words.at(-1) ?? "");
+    const command = wanted(entry)
+      ? await describeFully(parent, entry, cli)
+      : parent.command(entry.words.at(-1) ?? "", { hidden: entry.is_hidden === true });
     command.summary(entry.summary);
     if (entry.alias !== undefined) command.alias(entry.alias);
     if (command.description() === "") command.description(entry.summary);

@@ -38,7 +38,8 @@ export class TaskDesk {
     return this.cli.env.GC_AUTOSTART !== "0";
   }
 
-  private get patience_ms(): number {
+  /** How long the person waits for a relay that is away. */
+  get patience_ms(): number {
     const said = Number(this.cli.env.GC_RELAY_WAIT || patience_s);
     return (said >= 0 ? said : patience_s) * 1000;
   }

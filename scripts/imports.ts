@@ -59,6 +59,7 @@ const embedded: { readonly [path: string]: string } = {
   "core/python/values.py": "core/worker/",
   "core/python/calls.py": "core/worker/",
   "core/python/runner.py": "core/worker/",
+  "sdk/python/gc_compute.py": "cmd/sdk/",
 };
 
 /** Packages, and the one place that may import each: swapping a package means editing one room. */

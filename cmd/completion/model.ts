@@ -42,7 +42,8 @@ export function valueOptions(
 }
 
 function walk(command: Command, path: readonly string[]): CommandModel[] {
-  const children = command.commands.map((child) => ({ name: child.name(), summary: child.summary() }));
+  const visible = command.createHelp().visibleCommands(command);
+  const children = visible.map((child) => ({ name: child.name(), summary: child.summary() }));
   const argument = command.registeredArguments[0];
   const own: CommandModel = {
     path,
@@ -51,7 +52,7 @@ function walk(command: Command, path: readonly string[]): CommandModel[] {
     options: command.createHelp().visibleOptions(command).map(optionModel),
     argument: argument === undefined ? undefined : argumentKind(path, argument.name(), argument.argChoices),
   };
-  return [own, ...command.commands.flatMap((child) => walk(child, [...path, child.name()]))];
+  return [own, ...visible.flatMap((child) => walk(child, [...path, child.name()]))];
 }
 
 function optionModel(option: Command["options"][number]): OptionModel {

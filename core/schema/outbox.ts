@@ -27,6 +27,7 @@ export const parcelHeadSchema = {
     expires_ms: time_ms,
     size: { type: "integer", minimum: 1 },
     title: { type: "string", description: "The label or command of the first task, for people." },
+    key: { type: "string", maxLength: 64, description: "By which the program that made it finds it again." },
   },
   required: [
     "t",

@@ -17,6 +17,7 @@ import { pythonReplySchema } from "./python.ts";
 import { relayConfigSchema } from "./relay_config.ts";
 import * as relay from "./relay_message.ts";
 import { resultBodySchema, resultSchema } from "./result.ts";
+import { sdkRequestSchema } from "./sdk_message.ts";
 import * as session from "./session_message.ts";
 import { taskBodySchema, taskSpecSchema } from "./task.ts";
 import { doorSchema, workerFileSchema } from "./worker_file.ts";
@@ -37,8 +38,8 @@ export const schemas = [
   taskSpecSchema,
   taskBodySchema,
   workerFileSchema,
-  doorSchema,
   pythonReplySchema,
+  doorSchema,
   resultSchema,
   resultBodySchema,
   parcelHeadSchema,
@@ -93,6 +94,7 @@ export const schemas = [
   live.doneSchema,
   contextsSchema,
   knownSchema,
+  sdkRequestSchema,
 ] as const;
 
 /**

@@ -24,6 +24,8 @@ export interface Batch {
   group_name?: string;
   endpoint_name?: string;
   priority?: number;
+  /** By which the program that made it finds it again in the outbox, after this process has died. */
+  key?: string;
 }
 
 export class Composer {
@@ -80,6 +82,7 @@ export class Composer {
       title: titleOf({ ...base, ...tasks[0] }),
       ...(batch.endpoint_name === undefined ? {} : { endpoint_name: batch.endpoint_name }),
       ...(batch.group_name === undefined ? {} : { group_name: batch.group_name }),
+      ...(batch.key === undefined ? {} : { key: batch.key }),
     };
     return { head, envelope: envelope.bytes, base, tasks };
   }
