@@ -7,6 +7,7 @@ import { taskId } from "../core/task/id.ts";
 import type { Cli } from "./cli.ts";
 import { collect, type EndedTask } from "./collect.ts";
 import { addExamples } from "./examples.ts";
+import { writePythonEnd } from "./python_call.ts";
 import { Receipts } from "./receipts.ts";
 import { writeFully } from "./streams.ts";
 import { TaskDesk } from "./task_desk.ts";
@@ -87,6 +88,7 @@ class PlainResults {
     const id = taskId(target.id, index);
     await writeFully(1, bytesOf(result.stdout));
     await writeFully(2, bytesOf(result.stderr));
+    if ((result.value ?? result.exception) !== undefined) await writePythonEnd(result);
     if (!isWhole(result)) this.cli.printer.note(`only the end of the output of ${id}; all of it: gc logs ${id}`);
     if (!pinned)
       this.cli.printer.note(

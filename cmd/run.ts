@@ -14,7 +14,7 @@ export function describe(parent: Command, cli: Cli): void {
         "128+N signal). Ctrl-C interrupts it, a second one cancels it, a third one leaves it alone. Without an " +
         "endpoint it runs on this machine.",
     )
-    .argument("<command...>", "the program and its arguments, after --")
+    .argument("[command...]", "the program and its arguments, after --")
     .passThroughOptions();
   addTaskOptions(command)
     .option("-d, --detach", "print its id and return")
@@ -22,6 +22,10 @@ export function describe(parent: Command, cli: Cli): void {
     .option("-i, --interactive", "send what is typed here, also without -t")
     .option("-n, --no-input", "send no input")
     .option("--stdin <file>", "its input, instead of this command's")
+    .option("--python <function>", "instead of a command, a Python function: file.py:function or module:function")
+    .option("--args <json>", "its arguments, as a JSON list")
+    .option("--kwargs <json>", "its arguments by name, as a JSON object")
+    .option("--interpreter <python>", "the Python that runs it: a path, a name, venv:DIR, conda:NAME or uv:VERSION")
     .option("--detach-on-interrupt", "Ctrl-C leaves it alone at once")
     .action(async (words: string[], options: RunOptions) => {
       cli.exit_code = await runOne(cli, words, options);
@@ -33,6 +37,7 @@ export function describe(parent: Command, cli: Cli): void {
     ["gc run -e lab --walltime 15m --cores 4 -- ./solve", "with limits"],
     ["tar c data | gc run -e lab -- tar x -C /scratch", "with input"],
     ["gc run -e lab -t -- htop", "with a terminal"],
+    ["gc run -e lab --python fit.py:train --args '[3]'", "a Python function; its value is printed as JSON"],
     ["gc run -e lab -d -- ./long", "without waiting; then: gc logs -f last"],
   ]);
 }

@@ -206,6 +206,13 @@ class AttachedRun {
       return this.unwritten(error);
     }
     this.terminal?.close();
+    if ((result.value ?? result.exception) !== undefined && this.cli.printer.mode !== "json") {
+      try {
+        await (await import("./python_call.ts")).writePythonEnd(result);
+      } catch (error) {
+        return this.unwritten(error);
+      }
+    }
     this.tell(result, ended.missing);
     const complete = ended.missing === 0;
     if (complete) {

@@ -20,8 +20,12 @@ export function groupOf(user: PrincipalId, said: string): GroupId {
 
 /** A batch with one task. */
 export function batchOf(desk: TaskDesk, endpoint: FoundEndpoint, spec: TaskSpec, wish: SubmitWish): Batch {
-  const { argv, script, ...base } = spec;
-  const command = { ...(argv === undefined ? {} : { argv }), ...(script === undefined ? {} : { script }) };
+  const { argv, script, python, ...base } = spec;
+  const command = {
+    ...(argv === undefined ? {} : { argv }),
+    ...(script === undefined ? {} : { script }),
+    ...(python === undefined ? {} : { python }),
+  };
   return { base, tasks: [command], ...batchFacts(desk, endpoint, wish) };
 }
 

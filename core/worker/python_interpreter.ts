@@ -55,8 +55,12 @@ export class Interpreter {
     if (forget) this.#functions.clear();
     this.#functions.add(call.code);
     const sink = this.process.stdin as Bun.FileSink;
-    sink.write(pythonFrame(has ? known : { ...call, forget }));
-    void Promise.resolve(sink.flush()).catch(() => {});
+    try {
+      sink.write(pythonFrame(has ? known : { ...call, forget }));
+      void Promise.resolve(sink.flush()).catch(() => {});
+    } catch {
+      // It has died; that is told by itself.
+    }
   }
 
   /** Ends it, and nothing that it started; `exited` is told when that is done. */
