@@ -1,6 +1,6 @@
 /**
- * The largest node that an engine can ever have, as far as its configuration tells, and what can never run there. Such a
- * task is refused at once, with the reason; it would wait for ever.
+ * The largest node that an engine can ever have, as far as its configuration tells, and what can never run there. Such
+ * a task is refused at once, with the reason; it would wait for ever.
  */
 import type { Resources } from "../schema/task.ts";
 

@@ -325,7 +325,7 @@ test("a worker whose node is taken away gets nothing more, also when it introduc
   expect(driver.runs().map((run) => run.tid)).toEqual([tid(mail, 1)]);
 });
 
-test("a task that no node will ever be large enough for is refused at once, and says why; others of its mail run", () => {
+test("a task that no node will ever be large enough for is refused at once; others of its mail run", () => {
   const driver = new Driver({ ...settings, largest: { cores: 4, gpus: 0 } });
   const ask = (resources: NonNullable<TaskSpec["resources"]>) => ({ resources });
   const mail = tasks("1", [{}, ask({ cores: 8 }), ask({ gpus: 1 }), ask({ nodes: 2 }), ask({ memory_mib: 999_999 })]);
