@@ -34,6 +34,8 @@ export interface BatchPlaces {
   readonly door_path: string;
   readonly path: string | undefined;
   readonly env: { readonly [name: string]: string };
+  /** The Python for functions that name none. */
+  readonly python?: string | undefined;
   readonly simulate: boolean;
 }
 
@@ -112,6 +114,7 @@ export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): Blo
       resources: engine.gpus_per_node === undefined ? {} : { gpus: engine.gpus_per_node },
       env: { ...places.env },
       ...blockPlacement(engine),
+      ...(places.python === undefined ? {} : { python: places.python }),
       ...(places.simulate ? { simulate: true } : {}),
     },
   };

@@ -347,6 +347,7 @@ class Acting {
         door_path: door.path,
         path: this.host.env.PATH,
         env: config.env,
+        python: config.python,
         simulate: simulate === true,
       },
     );

@@ -158,7 +158,7 @@ export class PythonTasks {
 
   #programFile(): string {
     if (this.#program === undefined) {
-      const path = join(this.#places.outputs, `${slotName(this.#places.worker_id, "")}.runner.py`);
+      const path = join(this.#places.sandboxes, `${slotName(this.#places.worker_id, "")}.runner.py`);
       fs.writeFileSync(path, pythonProgram, { mode: 0o600 });
       this.#program = path;
     }

@@ -14,6 +14,18 @@ const verdict = (task: TaskSpec, list: readonly CommandRule[] = rules): Promise<
   codeOf(() => requireCommand(list, task));
 
 describe("requireCommand()", () => {
+  test("refuses every Python function where commands are listed, and none where they are not", () => {
+    const task: TaskSpec = {
+      python: {
+        code: { kind: "source", source: "def f(): pass", entry: "f" },
+        arguments: { kind: "json", text: "{}" },
+      },
+    };
+    expect(() => requireCommand(undefined, task)).not.toThrow();
+    expect(() => requireCommand([{ argv: ["hostname"] }], task)).toThrow("no Python functions");
+    expect(() => requireCommand([{ argv: ["hostname"] }], { argv: ["hostname"], ...task })).toThrow();
+  });
+
   test("allows anything without rules, and nothing with none", async () => {
     expect(() => requireCommand(undefined, { argv: ["anything"], env: { A: "1" } })).not.toThrow();
     expect(await verdict({ argv: ["anything"] }, [])).toBe("command.denied");

@@ -23,6 +23,30 @@ describe("gc run", () => {
     expect(stdout).toBe("a b|$HOME|--json||");
   });
 
+  test("sends a Python function as text and prints its value after its output", async () => {
+    const path = join(here.root, "fit.py");
+    writeFileSync(path, "def f(n, by=1): ...\n");
+    const asked: unknown[] = [];
+    let came: object = { stdout: { total: 4, kept: 4, text: "at 3" }, value: { kind: "json", text: "[1.5]" } };
+    here.world.fake = (spec) => {
+      asked.push(spec.python);
+      return came;
+    };
+    const call = ["run", "--python", `${path}:f`, "--args", "[3]", "--kwargs"];
+    expect(await here.gc([...call, '{"by": 2}'])).toMatchObject({ code: 0, stdout: "at 3\n[1.5]\n", stderr: "" });
+    expect(asked).toEqual([
+      {
+        code: { kind: "source", source: "def f(n, by=1): ...\n", entry: "f" },
+        arguments: { kind: "json", text: '{"args":[3],"kwargs":{"by": 2}}' },
+      },
+    ]);
+    const exception = { type: "E", module: "m", message: "", traceback: "Traceback: E\n" };
+    came = { exception, outcome: { class: "fail", cause: "exception", exit_code: 1, reason: "f() raised E" } };
+    const raised = await here.gc([...call, "{}"]);
+    expect(raised).toMatchObject({ code: 1, stdout: "", stderr: "Traceback: E\nwarning: f() raised E\n" });
+    expect(await here.gc([...call, "[]"])).toMatchObject({ code: 125, stdout: "" });
+  });
+
   test("exits with 128 and the number of the signal that ended the task", async () => {
     expect((await here.gc(["run", "--", "sh", "-c", "kill -9 $$"])).code).toBe(137);
   });

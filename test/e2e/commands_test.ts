@@ -27,6 +27,17 @@ async function allCommands(): Promise<string[][]> {
   return found;
 }
 
+test.skipIf(Bun.which("python3") === null)("a Python function runs from a file, on an endpoint", async () => {
+  const path = join(place.dir, "fit.py");
+  writeFileSync(path, "def f(n, by=1):\n    print('at', n, end='')\n    return [n / by]\n");
+  const call = ["run", "--python", `${path}:f`, "--args", "[3]", "--kwargs"];
+  expect(await place.must([...call, '{"by": 2}'])).toBe("at 3\n[1.5]");
+  const raised = await place.gc([...call, '{"by": 0}']);
+  expect(raised).toMatchObject({ code: 1, stdout: "at 3" });
+  expect(raised.stderr).toContain("ZeroDivisionError: division by zero");
+  expect((await place.gc(["result", "last"])).stderr).toContain("ZeroDivisionError: division by zero");
+});
+
 describe("every command", () => {
   test("is listed, has help with examples, and takes it as a question, not as an order", async () => {
     const commands = await allCommands();
