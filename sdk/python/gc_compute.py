@@ -685,8 +685,14 @@ class _Text:
         found = _find_class(cls, methods)
         if found is None:
             raise _Refused("is the class %s, of which there is no source text" % _name_of(cls))
-        lines, node = found
+        lines, node, file = found
         self.classes.append(cls)
+        # Those that a decorator added, as dataclasses do, are added again at the endpoint.
+        methods = [
+            each
+            for each in methods
+            if each.__code__.co_filename == file and node.lineno <= each.__code__.co_firstlineno <= node.end_lineno
+        ]
         module_globals = vars(sys.modules.get(cls.__module__, builtins))
         body = [each for each in node.body if not isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef))]
         outside = list(node.decorator_list) + list(node.bases) + list(node.keywords)
@@ -700,7 +706,7 @@ class _Text:
             for name, cell in zip(each.__code__.co_freevars, each.__closure__ or ()):
                 if name != "__class__":
                     self.need_cell(name, cell, attributes)
-        self.has_annotations = self.has_annotations or any(isinstance(each, ast.AnnAssign) for each in ast.walk(node))
+        self.note_annotation_names(each.annotation for each in ast.walk(node) if isinstance(each, ast.AnnAssign))
         for each in ast.walk(node):
             if isinstance(each, (ast.FunctionDef, ast.AsyncFunctionDef)):
                 self.note_annotations(each)
@@ -745,7 +751,12 @@ class _Text:
     def note_annotations(self, node):
         args = node.args
         every = getattr(args, "posonlyargs", []) + args.args + args.kwonlyargs + [args.vararg, args.kwarg]
-        if node.returns is not None or any(each is not None and each.annotation is not None for each in every):
+        told = [node.returns] + [each.annotation for each in every if each is not None]
+        self.note_annotation_names(told)
+
+    def note_annotation_names(self, nodes):
+        """Annotations are not evaluated at the endpoint when they name more than Python itself has."""
+        if any(not hasattr(builtins, name) for name in _names_in(nodes)):
             self.has_annotations = True
 
 
@@ -775,7 +786,7 @@ def _find_class(cls, methods):
             node for node in nodes if any(node.lineno <= line <= node.end_lineno for line in lines_of_methods)
         ] or nodes
         if inside:
-            return lines, inside[-1]
+            return lines, inside[-1], file
     return None
 
 
