@@ -20,7 +20,7 @@ import type { EnvelopeId, GroupId } from "../../core/task/id.ts";
 import { keepLink, principalSelf } from "../../core/wire/link.ts";
 
 /**
- * What a bench may ask for. Tasks are told apart: each has its number as last argument, as xargs gives it, and with
+ * What a bench may ask for. Commands are told apart: each has its number as last argument, as xargs gives it, and with
  * `pad` an argument of so many bytes more.
  */
 export type Ask =
@@ -199,10 +199,10 @@ class Session {
     promised = true,
   ): ParcelHead {
     if (this.endpoint === undefined) throw new Error("Not connected");
-    const { argv = [], ...rest } = base;
-    const tasks: TaskSpec[] = Array.from({ length: count }, () => ({
-      argv: [...argv, ...this.pad, String(this.count++)],
-    }));
+    const { argv = [], python, ...rest } = base;
+    const tasks: TaskSpec[] = Array.from({ length: count }, () =>
+      python === undefined ? { argv: [...argv, ...this.pad, String(this.count++)] } : { python },
+    );
     return this.client.submit(this.endpoint, { base: rest, tasks, group }, fate, promised);
   }
 }

@@ -13,12 +13,24 @@ import { footprint } from "./footprint.ts";
 import { type Bench, type RunOptions, runBench, Skip } from "./harness.ts";
 import { idle } from "./idle.ts";
 import { oneShot } from "./one_shot.ts";
+import { pythonCalls } from "./python_calls.ts";
 import { roundTrip } from "./round_trip.ts";
 import { shellTasks } from "./shell_tasks.ts";
 import { start } from "./start.ts";
 import { zeroWork } from "./zero_work.ts";
 
-const benches: readonly Bench[] = [shellTasks, zeroWork, oneShot, roundTrip, start, depth, footprint, durability, idle];
+const benches: readonly Bench[] = [
+  shellTasks,
+  zeroWork,
+  oneShot,
+  roundTrip,
+  pythonCalls,
+  start,
+  depth,
+  footprint,
+  durability,
+  idle,
+];
 
 const usage = `Usage: sh scripts/bench/run NAME [options]
   --rounds N        rounds to play (at least 5 for a verdict)
