@@ -53,6 +53,17 @@ describe.skipIf(missing !== undefined)("an ordinary user on Slurm", () => {
     expect(alice.log("elastic")).not.toContain("paused");
   });
 
+  story("an endpoint configured by flags alone finds the scheduler and runs on a compute node", async () => {
+    const flags = ["--scheduler", "auto", "--partition", "batch", "--max-blocks", "1", "--walltime", "5m", "--shared"];
+    await alice.world.gc(["endpoint", "configure", "flags", ...flags]);
+    await alice.start("flags");
+    const ran = await alice.run(["run", "--endpoint", "flags", "--nodes", "1", "--", "hostname"]);
+    expect(ran.code).toBe(0);
+    expect(ran.stdout.trim()).toMatch(/^node\d+$/);
+    await alice.world.gc(["endpoint", "stop", "flags"]);
+    expect(living("flags")).toEqual([]);
+  });
+
   story("a task that outlives its block's walltime runs again in another block", async () => {
     await alice.endpoint("short", { max_blocks: 2, walltime: "1m" });
     const [id = ""] = await alice.submit("short", 'test "$GC_TASK_ATTEMPT" != 1 || sleep 600; hostname');
