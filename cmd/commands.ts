@@ -38,6 +38,7 @@ export const groups: { readonly [word: string]: { readonly summary: string; read
 /** Under which heading of `gc --help` a command of one word stands. */
 export const headings: { readonly [word: string]: string } = {
   run: "Tasks:",
+  map: "Tasks:",
   submit: "Tasks:",
   result: "Tasks:",
   wait: "Tasks:",
@@ -61,6 +62,7 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./run.ts"),
     failure_code: ranFailure,
   },
+  { words: ["map"], summary: "Run a command once per input", load: () => import("./map.ts") },
   { words: ["submit"], summary: "Hand over tasks and print their ids", load: () => import("./submit.ts") },
   { words: ["result"], summary: "Print what tasks came back with", load: () => import("./result.ts") },
   { words: ["wait"], summary: "Wait until tasks have ended", load: () => import("./wait.ts") },
