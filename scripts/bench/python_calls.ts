@@ -1,7 +1,7 @@
 /**
- * B5: how fast do calls of a Python function that does nothing go through gc? 10,000 in two slots, durable at every hop,
- * values read by the client. A second side gives each call 10 kB of arguments. Where Parsl is not installed the gates are
- * numbers (performance.md B5).
+ * B5: how fast do calls of a Python function that does nothing go through gc? 10,000 in two slots, durable at every
+ * hop, values read by the client. A second side gives each call 10 kB of arguments. Where Parsl is not installed the
+ * gates are numbers (performance.md B5).
  */
 import { type Bench, cpuEach, type Opened, perSecond, type RunOptions, Skip } from "./harness.ts";
 import { World } from "./world.ts";

@@ -191,6 +191,24 @@ describe("custom", () => {
   });
 });
 
+test.skipIf(Bun.which("python3") === null)(
+  "a Python function runs inside, through its sandbox, and leaves it empty",
+  async () => {
+    for (const type of ["apptainer", "docker"] as const) {
+      const w = await worker({ type, image: type === "docker" ? "busybox" : "busybox.sif", options: [] });
+      const source = "import os\ndef f(n):\n    print('in')\n    return [n, sorted(os.listdir())]";
+      const given = { kind: "json", text: '{"args":[3]}' } as const;
+      const call = { code: { kind: "source", source, entry: "f" } as const, arguments: given };
+      const good = await w.run({ python: call });
+      expect(good).toMatchObject({ outcome: { class: "ok" }, value: { kind: "json", text: "[3,[]]" } });
+      expect(good.stdout.text).toBe("in\n");
+      const { outcome } = await w.run({ python: call, sandbox: false });
+      expect(outcome).toMatchObject({ class: "fail", cause: "sandbox" });
+      await w.close();
+    }
+  },
+);
+
 test("a task is told when the container program is missing", async () => {
   const w = await worker({ type: "podman-hpc", image: "i", options: [] });
   const { outcome } = await w.run({ argv: ["true"] });
