@@ -166,6 +166,23 @@ def f():
     expect(valueIn(await run(source, tagged))).toEqual(["tuple", tagged]);
   });
 
+  const numpy = python !== null && Bun.spawnSync([python, "-c", "import numpy"]).success;
+  test.skipIf(!numpy)(`gets numpy values and gives them back${numpy ? "" : " (SKIPPED: no numpy here)"}`, async () => {
+    const array = { $gc: "ndarray", v: "AQAAAAIAAAADAAAABAAAAA==", dtype: "<i4", shape: [2, 2] };
+    const result = await run("def f(a): return [a.T, a.sum(dtype='i8'), a.T.tolist()]", [array]);
+    const turned = { ...array, v: "AQAAAAMAAAACAAAABAAAAA==" };
+    expect(valueIn(result)).toEqual([
+      turned,
+      { $gc: "numpy", v: "CgAAAAAAAAA=", dtype: "<i8" },
+      [
+        [1, 3],
+        [2, 4],
+      ],
+    ]);
+    const objects = await run("import numpy\ndef f(): return numpy.array([object()])");
+    expect(objects.outcome.reason).toContain("numpy array of objects");
+  });
+
   test("comes and goes as a pickle where both Pythons are of the same minor version, else both are named", async () => {
     const version = Bun.spawnSync([String(python), "-c", "import sys;print('%d.%d.%d' % sys.version_info[:3])"]);
     const own = version.stdout.toString().trim();
