@@ -22,7 +22,8 @@ function valueIn(result: Result): unknown {
 describe.skipIf(python === null)("a Python function", () => {
   let rig: Rig;
   beforeAll(async () => {
-    rig = await Rig.start({ file: { slots: 2 } });
+    const { PYTHONPATH = "" } = process.env;
+    rig = await Rig.start({ file: { slots: 2 }, env: { PYTHONPATH } });
   });
   afterAll(() => rig.close());
   const run = (source: string, args: unknown[] = [], more: Partial<PythonCall> = {}, spec: Partial<TaskSpec> = {}) =>
