@@ -43,11 +43,13 @@ export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): P
   const desk = new TaskDesk(cli, true);
   const terminal = wish.tty === true ? (await import("./terminal.ts")).openTerminal(cli) : undefined;
   try {
+    await turnOfTheLoop();
     const from = { none: wish.input === false, typed: wish.tty === true || wish.interactive === true };
     const [endpoint, input] = await Promise.all([
       desk.endpoint(wish.endpoint),
       takeInput(wish.stdin === undefined ? from : { ...from, file: wish.stdin }),
     ]);
+    await turnOfTheLoop();
     desk.client.prepare(endpoint.record);
     desk.client.adoptWaiting();
     const attached: TaskSpec = {
@@ -61,6 +63,11 @@ export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): P
     terminal?.close();
     desk.close();
   }
+}
+
+/** Lets what the link has to say leave, or come in: the relay works on it while we go on. */
+function turnOfTheLoop(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
 }
 
 /** One attached run, from handing the task over to its exit code. */
@@ -135,7 +142,7 @@ class AttachedRun {
       return;
     }
     this.accepted = true;
-    const watched = process.stderr.isTTY === true && this.terminal === undefined;
+    const watched = this.cli.terminal.stderr && this.terminal === undefined;
     this.stopTelling = tellWhyItWaits(this.desk, this.endpoint, this.id as string as TaskId, watched);
     const { attachment } = this;
     if (attachment === undefined) return;
@@ -220,7 +227,7 @@ class AttachedRun {
       client.flush();
       // Not waited for: if it gets lost the result is kept longer, that is all. But it has to be sent.
       const limit = this.cli.host.clock.monotonic() + receiptWait_ms;
-      do await new Promise((resolve) => setImmediate(resolve));
+      do await turnOfTheLoop();
       while (client.buffered() > 0 && this.cli.host.clock.monotonic() < limit);
     }
     return result.outcome.exit_code;

@@ -4,8 +4,8 @@
  * `process.stdin` and `process.stdout` cost 9 ms on first use (bun.md §1).
  */
 import * as fs from "node:fs";
-import { isatty } from "node:tty";
 import { GcError, messageOf, systemCode } from "../core/errors.ts";
+import { isTerminal } from "./descriptor.ts";
 import { outputError } from "./output.ts";
 
 const pieceBytes = 64 * 1024;
@@ -48,7 +48,7 @@ export async function readSome(fd: number): Promise<Uint8Array | undefined> {
       return count === 0 ? undefined : bytes.subarray(0, count);
     } catch (error) {
       const code = systemCode(error);
-      if (code === "EBADF" || code === "ECONNRESET" || (code === "EIO" && isatty(fd))) return undefined;
+      if (code === "EBADF" || code === "ECONNRESET" || (code === "EIO" && isTerminal(fd))) return undefined;
       if (code !== "EAGAIN") {
         throw new GcError("io", "input.failed", `Cannot read the input: ${messageOf(error)}`, { cause: error });
       }

@@ -79,9 +79,9 @@ export const gather_ms = 3;
  */
 export const gatherBatch_ms = 25;
 /**
- * How long the acknowledgement of a few envelopes of mail waits for company. A short task is over by then, and relay and
- * client deal with its accept and its result in one go; nobody waits for the accept alone.
+ * How long the acknowledgement of a few envelopes of mail waits for company. A short task is over by then, and relay
+ * and client deal with its accept and its result in one go; nobody waits for the accept alone.
  */
-export const ackHold_ms = 8;
+export const ackHold_ms = 15;
 /** More acknowledgements than this do not wait. */
 export const heldAcksMax = 4;

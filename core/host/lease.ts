@@ -5,7 +5,6 @@
  * that is wrong by a day harms nobody; locks (flock) are not used, because many network file systems lack them.
  */
 import * as fs from "node:fs";
-import { uptime } from "node:os";
 import { GcError, messageOf, systemCode } from "../errors.ts";
 import { fileError, readJsonIfThere, removeIfThere, writeJson } from "./files.ts";
 import type { Host } from "./host.ts";
@@ -48,7 +47,7 @@ export function leaseIsLive(path: string, holder: LeaseHolder, host: Pick<Host, 
   if (holder.host === host.hostname && holder.boot_id === bootId()) return alive(holder);
   const age = age_ms(path);
   // The same machine before its last boot, or another one of the same name: only the latter renews after our boot.
-  if (holder.host === host.hostname && age > uptime() * 1000) return false;
+  if (holder.host === host.hostname && age > process.getBuiltinModule("node:os").uptime() * 1000) return false;
   return age < strangerDeadAfter_ms;
 }
 

@@ -16,6 +16,13 @@ const mailBytes = 1024 * 1024;
 /** What an endpoint says of itself is shown to people, a thousand endpoints in one answer. */
 const statusLengthMax = 8 * 1024;
 
+/** A letter that was stored in this turn. */
+export interface StoredLetter {
+  readonly seq: number;
+  readonly kind: "receipt" | "cancel";
+  readonly bytes: Uint8Array;
+}
+
 export class Delivering {
   private readonly desk: Desk;
 
@@ -63,10 +70,22 @@ export class Delivering {
     this.desk.send(session.link, mail);
   }
 
-  /** A letter was stored for this endpoint just now. */
-  offerLetter(endpoint_id: string): void {
+  /** Letters were stored for this endpoint just now, in this order. Receipts go out without asking the mailbox. */
+  offerLetters(endpoint_id: string, letters: readonly StoredLetter[]): void {
     const session = this.desk.endpoints.get(endpoint_id);
-    if (session !== undefined) this.pump(session);
+    if (session === undefined) return;
+    const mail: Mail = { t: "mail", seqs: [], bytes: [] };
+    for (const { seq, kind, bytes } of letters) {
+      const item = { seq, rank: 0, count: 0, size: bytes.byteLength };
+      if (session.behind || kind === "cancel" || !fits(session, item)) {
+        session.behind = true;
+        break;
+      }
+      this.put(session, mail, item, bytes);
+      session.letter_cursor = seq;
+    }
+    if (mail.seqs.length > 0) this.desk.send(session.link, mail);
+    if (session.behind) this.pump(session);
   }
 
   /** Sends what fits. */

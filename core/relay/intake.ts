@@ -9,7 +9,7 @@ import { receiptedKeep_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { CancelHeader, ReceiptHeader, TaskHeader } from "../schema/envelope.ts";
 import type { Post, Submit } from "../schema/relay_message.ts";
-import type { Delivering } from "./delivering.ts";
+import type { Delivering, StoredLetter } from "./delivering.ts";
 import type { Desk, UserSession } from "./desk.ts";
 import { withIndices } from "./index_set.ts";
 import type { Principal, TaskRow } from "./mailbox.ts";
@@ -70,6 +70,7 @@ export class Intake {
    */
   post(session: UserSession, message: Post): void {
     const letters = message.bytes.map((bytes) => this.desk.own(session, bytes, "receipt", "cancel"));
+    const stored = new Map<string, StoredLetter[]>();
     for (const { header, bytes } of letters) {
       const row = this.desk.mailbox.task(header.re);
       if (row !== undefined && (row.sender !== session.no || row.endpoint_id !== header.to)) {
@@ -78,10 +79,13 @@ export class Intake {
       if (header.kind === "receipt" && row !== undefined && !this.markReceived(row, header)) continue;
       // A cancel of what has ended already would only wake the endpoint for nothing.
       if (header.kind === "cancel" && row !== undefined && isOver(row)) continue;
-      this.storeLetter(header, bytes);
+      const letter = { seq: this.storeLetter(header, bytes), kind: header.kind, bytes };
+      const others = stored.get(header.to);
+      if (others === undefined) stored.set(header.to, [letter]);
+      else others.push(letter);
     }
     this.desk.send(session.link, { t: "ok", re: message.rid });
-    for (const to of new Set(letters.map(({ header }) => header.to))) this.delivering.offerLetter(to);
+    for (const [to, some] of stored) this.delivering.offerLetters(to, some);
   }
 
   private store(session: UserSession, { header, digest, bytes }: Fresh): () => void {
@@ -137,11 +141,13 @@ export class Intake {
     return true;
   }
 
-  private storeLetter(header: ReceiptHeader | CancelHeader, bytes: Uint8Array): void {
+  /** Returns its number. */
+  private storeLetter(header: ReceiptHeader | CancelHeader, bytes: Uint8Array): number {
     const { mailbox } = this.desk;
+    const seq = mailbox.nextSeq();
     this.desk.stage({
       kind: "put_letter",
-      seq: mailbox.nextSeq(),
+      seq,
       endpoint: mailbox.principalNo(header.to, "endpoint"),
       letter: header.kind,
       id: header.id,
@@ -149,6 +155,7 @@ export class Intake {
       due_ms: this.desk.at.now_ms + this.desk.limits.time_to_live_ms,
       bytes,
     });
+    return seq;
   }
 
   /** The planted bug: what was handed on already is queued once more. */

@@ -20,6 +20,8 @@ const spaceEvery_ms = 1000;
 const fullFor_ms = 60_000;
 /** Failed turns within a minute after which the relay gives up: it would only fail again. */
 const failuresMax = 20;
+/** While something happens, what is due is looked for so often. */
+const tickWhenBusy_ms = 1000;
 /** The longest wait of one timer. */
 const sleepMax_ms = 12 * 3600 * 1000;
 
@@ -108,7 +110,7 @@ export class Service implements LinkEvents {
       keep: state.keep.bind(state),
       perform: (effects: readonly RelayEffect[]) => {
         performEffects(effects, (event, fields) => host.log.warn(event, fields));
-        this.arm();
+        this.armSoon();
       },
     };
     return [state, runInTurns(part, soon, (error) => this.failed(error))];
@@ -159,6 +161,14 @@ export class Service implements LinkEvents {
     this.push({ kind: "space", free_bytes });
   }
 
+  /** After a turn: whatever became due by it is found within a second, without asking the mailbox every time. */
+  private armSoon(): void {
+    if (this.stopped) return;
+    if (this.current.desk.stalled.size > 0) return this.arm();
+    const near = this.moment().mono_ms + tickWhenBusy_ms;
+    if (this.armed === undefined || this.armed.mono_ms > near) this.armAt(near, tickWhenBusy_ms);
+  }
+
   /** Sees to it that a tick comes when one is due; one that comes early does no harm. */
   private arm(): void {
     if (this.stopped) return;
@@ -167,6 +177,10 @@ export class Service implements LinkEvents {
     if (wait_ms === undefined) return;
     const due = at.mono_ms + Math.min(wait_ms, sleepMax_ms);
     if (this.armed !== undefined && this.armed.mono_ms <= due + 1) return;
+    this.armAt(due, Math.max(0, due - at.mono_ms));
+  }
+
+  private armAt(due: number, wait_ms: number): void {
     this.armed?.cancel();
     const fire = (): void => {
       this.armed = undefined;
@@ -174,6 +188,6 @@ export class Service implements LinkEvents {
       this.turns.flush();
       this.arm();
     };
-    this.armed = { mono_ms: due, cancel: this.parts.host.clock.after(Math.max(0, due - at.mono_ms), fire) };
+    this.armed = { mono_ms: due, cancel: this.parts.host.clock.after(wait_ms, fire) };
   }
 }

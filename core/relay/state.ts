@@ -152,7 +152,8 @@ export class RelayState implements Pick<Part<RelayEvent, Change, RelayEffect>, "
       flying_bytes: 0,
       cursor: undefined,
       letter_cursor: 0,
-      behind: false,
+      // What waited for it is sent with its first credit.
+      behind: true,
       status: undefined,
     };
     sessions.set(link.session, session);

@@ -149,7 +149,7 @@ export class Client {
    * Hands tasks over; `to` must be prepared. When `fate` is first called the tasks are on stable storage at the relay
    * ("stored"), or signed for by the endpoint ("accepted"), or refused. Until then they are in the outbox.
    * @param promised false: nobody is told of these tasks, not even their id, before `promise` is called or their result
-   *   is there. Then sending does not wait for our disk; the next command still finds them if this process is killed.
+   *   is there. Then sending does not wait for our disk, which they reach when the relay has them.
    * @returns the head of the new parcel, which has the id.
    * @throws GcError data `task.too_large` when the batch does not fit into one envelope.
    */

@@ -92,8 +92,8 @@ export type ClientEvent =
   | { kind: "tick"; now_ms: number };
 
 /**
- * What the outbox keeps. A promised `entry`, and `promised`, must survive a power cut; an entry that was not promised
- * must survive the end of this process; losing one of the others costs a resend.
+ * What the outbox keeps. A promised `entry`, and `promised`, must survive a power cut; losing one of the others costs a
+ * resend, or a task that nobody was told of.
  */
 export type ClientRecord =
   | { kind: "entry"; parcel: Parcel; promised: boolean }

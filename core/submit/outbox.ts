@@ -1,8 +1,8 @@
 /**
- * The client's files. A task envelope is in `outbox/` before it is sent for the first time, and on stable storage
- * before anybody is told of it; it moves to `sent/` when its endpoint has signed for it. There it stays for 14 days, so
- * that `gc ps`, `gc retry` and `last` know what it was. The relay's word that it has stored an envelope is noted in the
- * file's name: losing that note only costs a resend.
+ * The client's files. A task envelope is on stable storage in `outbox/` before it is sent for the first time; one that
+ * nobody is told of, when it is promised, or when the relay has it. It moves to `sent/` when its endpoint has signed for
+ * it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last` know what it was. The relay's word that it has
+ * stored an envelope is noted in the file's name: losing that note only costs a resend.
  *
  *     outbox/ID.task               not confirmed by the relay
  *     outbox/ID.EPOCH.task         stored by the relay of that epoch, not accepted yet
@@ -34,9 +34,9 @@ import { headBytesMax, type Parcel, packParcel, unpackHead, unpackParcel } from 
 
 /** What `client.ts` needs of a place that keeps parcels. The simulation has one in memory. */
 export interface ParcelStore {
-  /** Keeps a parcel. When this returns, the end of this process cannot undo it, nor a power cut what is `promised`. */
+  /** Keeps a parcel; when this returns, a power cut cannot undo it if it is `promised`. */
   put(parcel: Parcel, promised: boolean): void;
-  /** Promises a parcel that was put without: when this returns, a power cut cannot undo it any more. */
+  /** Promises a parcel that was put without: when this returns, a power cut cannot undo it. */
   promised(id: EnvelopeId): void;
   stored(id: EnvelopeId, epoch: string): void;
   accepted(id: EnvelopeId): void;
@@ -83,8 +83,9 @@ export class Outbox implements ParcelStore {
   private readonly sent: string;
   private readonly context: string;
   private readonly names = new Map<EnvelopeId, string>();
-  /** Put here by this process without a promise, and the epoch of the relay that has stored it. */
-  private readonly hasty = new Map<EnvelopeId, string | undefined>();
+  /** Put by this process without a promise: parcels without a file, and ids of those whose file no fsync was for. */
+  private readonly unwritten = new Map<EnvelopeId, Parcel>();
+  private readonly unsynced = new Set<EnvelopeId>();
 
   /** @param context only parcels for this relay are waited for; others stay until it is their turn. */
   constructor(home: { outbox: string; sent: string }, context: string) {
@@ -95,47 +96,47 @@ export class Outbox implements ParcelStore {
 
   put(parcel: Parcel, promised: boolean): void {
     const id = parcel.head.id as EnvelopeId;
-    const name = `${id}.task`;
-    if (!promised) this.hasty.set(id, undefined);
+    if (!promised) return void this.unwritten.set(id, parcel);
     crashPoint("submit.before_outbox");
-    this.write(join(this.outbox, name), packParcel(parcel), promised);
+    this.write(this.outbox, `${id}.task`, parcel, true);
     crashPoint("submit.after_outbox");
-    this.names.set(id, name);
-    if (promised) this.noteLast(id);
   }
 
   promised(id: EnvelopeId): void {
-    if (!this.hasty.has(id)) return;
-    const epoch = this.hasty.get(id);
-    this.hasty.delete(id);
-    if (epoch !== undefined) this.stored(id, epoch);
+    const parcel = this.unwritten.get(id);
+    if (parcel !== undefined) return this.write(this.outbox, `${id}.task`, parcel, true);
+    if (!this.unsynced.delete(id)) return;
     const path = this.pathOf(id);
     if (path === undefined) return;
     syncFile(path);
     syncDir(dirname(path));
-    this.noteLast(id);
   }
 
+  /** The endpoint works on it now: the moment to write what was not promised, since nothing else is due. */
   stored(id: EnvelopeId, epoch: string): void {
     if (!epochPattern.test(epoch)) return;
-    // An accept is due any moment: the note would be worth nothing soon.
-    if (this.hasty.has(id)) return void this.hasty.set(id, epoch);
     const name = `${id}.${epoch}.task`;
+    const parcel = this.unwritten.get(id);
+    if (parcel !== undefined) return this.write(this.outbox, name, parcel, false);
     if (move(join(this.outbox, this.nameOf(id)), join(this.outbox, name))) this.names.set(id, name);
   }
 
   accepted(id: EnvelopeId): void {
-    move(join(this.outbox, this.nameOf(id)), join(this.sent, `${id}.task`));
+    const name = `${id}.task`;
+    const parcel = this.unwritten.get(id);
+    if (parcel !== undefined) this.write(this.sent, name, parcel, false);
+    else move(join(this.outbox, this.nameOf(id)), join(this.sent, name));
     this.names.delete(id);
-    if (this.hasty.has(id)) this.noteLast(id);
   }
 
   refused(id: EnvelopeId, error: WireError): void {
+    if (this.unwritten.has(id)) makePrivateDir(this.sent);
     fs.writeFileSync(join(this.sent, `${id}.refused`), JSON.stringify(error), { mode: 0o600 });
     this.accepted(id);
   }
 
   withdrawn(id: EnvelopeId): void {
+    this.unwritten.delete(id);
     removeIfThere(join(this.outbox, this.nameOf(id)));
     this.names.delete(id);
   }
@@ -158,6 +159,8 @@ export class Outbox implements ParcelStore {
 
   /** The whole parcel, wherever it is; undefined when it was not made here or is too old. */
   find(id: EnvelopeId): Parcel | undefined {
+    const unwritten = this.unwritten.get(id);
+    if (unwritten !== undefined) return unwritten;
     const named = this.names.get(id);
     if (named !== undefined) {
       const path = join(this.outbox, named);
@@ -253,17 +256,23 @@ export class Outbox implements ParcelStore {
     return [...placesIn(this.outbox, "outbox"), ...placesIn(this.sent, "sent")];
   }
 
-  /** Writes a parcel's file; the folders are made when they are missing. */
-  private write(path: string, bytes: Uint8Array, lasting: boolean): void {
-    const write = lasting ? writeDurable : writeWhole;
+  /** Writes a parcel's file and notes it as the newest; the folders are made when they are missing. */
+  private write(folder: string, name: string, parcel: Parcel, lasting: boolean): void {
+    const id = parcel.head.id as EnvelopeId;
+    const replace = lasting ? writeDurable : writeWhole;
+    const bytes = packParcel(parcel);
     try {
-      write(path, bytes);
+      replace(join(folder, name), bytes);
     } catch (error) {
       if (!(error instanceof GcError) || !isAbsent(error.cause)) throw error;
       makePrivateDir(this.outbox);
       makePrivateDir(this.sent);
-      write(path, bytes);
+      replace(join(folder, name), bytes);
     }
+    this.unwritten.delete(id);
+    if (!lasting) this.unsynced.add(id);
+    if (folder === this.outbox) this.names.set(id, name);
+    this.noteLast(id);
   }
 
   /** Where the file of a parcel is that this process put. */

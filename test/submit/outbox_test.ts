@@ -28,42 +28,51 @@ describe("Outbox", () => {
     expect(statSync(join(root, "outbox", `${idNumber(1)}.task`)).mode & 0o777).toBe(0o600);
   });
 
-  test("gives a later process what was put without a promise, and notes it as the last when it is accepted", () => {
+  test("gives a later process what was put without a promise, once the relay has it", () => {
     const outbox = open();
     outbox.put(parcel(1), false);
+    expect(outbox.envelope(idNumber(1))).toEqual(parcel(1).envelope as never);
+    expect(open().waiting()).toEqual([]);
     outbox.stored(idNumber(1), "e1");
-    expect(
-      open()
-        .waiting()
-        .map((each) => each.head),
-    ).toEqual([parcel(1).head]);
+    expect(open().waiting()).toEqual([{ head: parcel(1).head, epoch: "e1" }]);
     expect(open().envelope(idNumber(1))).toEqual(parcel(1).envelope as never);
     outbox.accepted(idNumber(1));
     expect(open().waiting()).toEqual([]);
     expect(open().last()).toBe(idNumber(1));
+    expect(open().find(idNumber(1))?.tasks).toEqual(parcel(1).tasks as never);
+  });
+
+  test("knows what was put without a promise and is over before the relay said anything", () => {
+    const outbox = open();
+    outbox.put(parcel(1), false);
+    outbox.accepted(idNumber(1));
+    outbox.put(parcel(2), false);
+    outbox.refused(idNumber(2), { t: "error", code: "submit.forbidden", message: "No" });
+    outbox.put(parcel(3), false);
+    outbox.withdrawn(idNumber(3));
+    expect(open().waiting()).toEqual([]);
     expect(open().head(idNumber(1))?.where).toBe("sent");
+    expect(open().head(idNumber(2))?.refused?.code).toBe("submit.forbidden");
+    expect(open().head(idNumber(3))).toBeUndefined();
   });
 
   test("a promise that comes later finds the envelope wherever it is by then", () => {
     const outbox = open();
     outbox.put(parcel(1), false);
-    outbox.stored(idNumber(1), "e1");
     outbox.promised(idNumber(1));
-    expect(open().last()).toBe(idNumber(1));
-    expect(open().waiting()[0]?.epoch).toBe("e1");
+    expect(open().waiting()).toEqual([{ head: parcel(1).head }]);
+    outbox.stored(idNumber(1), "e1");
+    expect(open().waiting()).toEqual([{ head: parcel(1).head, epoch: "e1" }]);
     outbox.put(parcel(2), false);
-    outbox.accepted(idNumber(2));
+    outbox.stored(idNumber(2), "e1");
     outbox.promised(idNumber(2));
     outbox.put(parcel(3), false);
-    outbox.withdrawn(idNumber(3));
+    outbox.accepted(idNumber(3));
     outbox.promised(idNumber(3));
     outbox.promised("never put" as never);
-    expect(
-      open()
-        .waiting()
-        .map((each) => each.head.id),
-    ).toEqual([idNumber(1)]);
-    expect(open().head(idNumber(2))?.where).toBe("sent");
+    const waiting = open().waiting();
+    expect(waiting.map((each) => each.head.id).sort()).toEqual([idNumber(1), idNumber(2)].sort());
+    expect(open().head(idNumber(3))?.where).toBe("sent");
   });
 
   test("remembers which relay has confirmed an envelope", () => {
