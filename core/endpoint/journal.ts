@@ -89,7 +89,7 @@ export function openJournal(dir: string): Journal {
       ledger.sync();
       const kept: Uint8Array[] = [];
       ledger.replay((bytes) => {
-        if (ofUse(readRecord(bytes), memory)) kept.push(bytes.slice());
+        if (ofUse(aboutOf(bytes), memory)) kept.push(bytes.slice());
       });
       ledger.replaceWith(kept);
       compactAt = Math.max(compactAbove_bytes, ledger.bytes() * 2);
@@ -130,8 +130,20 @@ export function openJournal(dir: string): Journal {
 
 function writeRecord(record: JournalRecord): Uint8Array {
   if (record.t !== "accepted") return encodeFrame([record as unknown as Frameable]);
-  const { arrival, ...written } = record;
-  return encodeFrame([{ ...written, re: arrival.header.id } as unknown as Frameable]);
+  const { arrival, t, ...written } = record;
+  return encodeFrame([{ t, re: arrival.header.id, ...written } as unknown as Frameable]);
+}
+
+/** How records of one envelope begin. They are nearly all there is, and the rest of them is long. */
+const ofEnvelope =
+  /^\[\{"t":"(accepted|leased|finished|requeued|reported|receipted)",(?:"worker":"[^"\\]*",)?"re":"([^"\\]*)"/;
+const beginningBytes = 160;
+
+/** What a record is and whom it is about; read from its first bytes where they tell. */
+function aboutOf(bytes: Uint8Array): Frameable {
+  const beginning = Buffer.from(bytes.buffer, bytes.byteOffset + 4, Math.min(beginningBytes, bytes.byteLength - 4));
+  const [, t, re] = ofEnvelope.exec(beginning.toString("latin1")) ?? [];
+  return t === undefined || re === undefined ? readRecord(bytes) : ({ t, re } as Frameable);
 }
 
 function readRecord(bytes: Uint8Array): Frameable {

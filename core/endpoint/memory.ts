@@ -8,7 +8,7 @@ import type { ReadyQueue } from "../engine/ready_queue.ts";
 import { tombstone_ms } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
-import type { EnvelopeId } from "../task/id.ts";
+import { type EnvelopeId, envelopeOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
 import type { Accepted, JournalRecord } from "./journal_record.ts";
 
@@ -47,6 +47,7 @@ export class EndpointMemory {
   readonly unreported = new Map<HeldEnvelope, number[]>();
 
   readonly ready: ReadyQueue<HeldEnvelope>;
+  private latest: HeldEnvelope | undefined;
 
   constructor(ready: ReadyQueue<HeldEnvelope>) {
     this.ready = ready;
@@ -129,6 +130,13 @@ export class EndpointMemory {
         this.blocks_kept = record.blocks;
         return;
     }
+  }
+
+  /** The held envelope of a task; undefined when it is not, or not any more, here. Tasks of one come in a row. */
+  heldOf(tid: TaskId): HeldEnvelope | undefined {
+    if (this.latest !== undefined && tid.startsWith(this.latest.prefix)) return this.latest;
+    this.latest = this.held.get(envelopeOf(tid));
+    return this.latest;
   }
 
   /** The held envelope `id`. */
@@ -223,6 +231,7 @@ export class EndpointMemory {
     const held = this.held.get(re);
     if (held === undefined) return;
     this.held.delete(re);
+    this.latest = undefined;
     this.unreported.delete(held);
     this.unfinished -= held.unfinished;
     held.unfinished = 0;

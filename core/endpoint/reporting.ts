@@ -7,7 +7,7 @@ import { type HeldEnvelope, spills } from "../engine/held_envelope.ts";
 import { resultsPerEnvelopeMax } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { Result } from "../schema/result.ts";
-import { type EnvelopeId, envelopeOf, hashUuid, indexOf, type TaskId } from "../task/id.ts";
+import { type EnvelopeId, hashUuid, indexOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
 import { carriedBytes } from "../task/result_size.ts";
 import type { Desk } from "./decision.ts";
@@ -29,10 +29,15 @@ const depositWindowBytes = 8 * 1024 * 1024;
 const resultBytes = 400;
 
 class Batch {
+  readonly held: HeldEnvelope;
   readonly seen = new Set<number>();
   readonly indices: number[] = [];
   readonly attempts: number[] = [];
   readonly results: Result[] = [];
+
+  constructor(held: HeldEnvelope) {
+    this.held = held;
+  }
 }
 
 /**
@@ -45,14 +50,16 @@ export function takeFinished(
   const batches = new Map<HeldEnvelope, Batch>();
   const done: { tid: string; attempt: number }[] = [];
   const pointless: { worker: string; tid: TaskId; attempt: number }[] = [];
+  let batch: Batch | undefined;
   for (const { tid, attempt, result } of finished) {
-    const held = desk.memory.held.get(envelopeOf(tid as TaskId));
+    const held = desk.memory.heldOf(tid as TaskId);
     const index = indexOf(tid as TaskId);
     done.push({ tid, attempt });
     if (held === undefined || index >= held.count) continue;
     const now = held.phases[index] ?? phase.receipted;
     if (now >= phase.finished && !overwritten(now)) continue;
-    if (batches.get(held)?.seen.has(index) === true) continue;
+    if (batch?.held !== held) batch = batches.get(held);
+    if (batch?.seen.has(index) === true) continue;
     const current = held.attempts[index] ?? 0;
     if (attempt > current) {
       desk.effect({ t: "log", level: "error", event: "attempt.unknown", fields: { tid, attempt, current } });
@@ -69,8 +76,10 @@ export function takeFinished(
     }
     const worker = held.workers[index];
     if (stale && worker !== undefined) pointless.push({ worker, tid: tid as TaskId, attempt: current });
-    const batch = batches.get(held) ?? new Batch();
-    batches.set(held, batch);
+    if (batch === undefined) {
+      batch = new Batch(held);
+      batches.set(held, batch);
+    }
     batch.seen.add(index);
     batch.indices.push(index);
     batch.attempts.push(attempt);

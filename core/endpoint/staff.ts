@@ -18,42 +18,54 @@ import { takeFinished } from "./reporting.ts";
 
 type Lot = { base: TaskSpec; tasks: { tid: TaskId; attempt: number; over?: TaskSpec }[] };
 
+/** Tasks of one envelope that are leased to one worker: for the journal, and for the worker. */
+interface Share {
+  readonly held: HeldEnvelope;
+  readonly indices: number[];
+  readonly attempts: number[];
+  readonly lot: Lot;
+}
+
 /** Tasks that one turn leases at most. */
 const leasesPerEvent = 2000;
 
 /** Gives waiting tasks to workers with room, and starts workers that are missing. */
 export function lease(desk: Desk, onLeased: (tid: TaskId, worker: string) => void): void {
   if (desk.memory.paused !== undefined) return;
-  const lots = new Map<PoolWorker, Map<HeldEnvelope, Lot>>();
-  const leased = new Map<PoolWorker, Map<HeldEnvelope, { indices: number[]; attempts: number[] }>>();
+  const byWorker = new Map<PoolWorker, Share[]>();
   dispatch(desk.memory.ready, desk.pool, leasesPerEvent, ({ worker, held, index }, needs) => {
     const attempt = (held.attempts[index] ?? 0) + 1;
     const tid = held.tid(index);
     desk.pool.assign(worker, tid, { held, index, attempt, needs });
     // The record itself is written once per envelope and worker, below; the phase must change now.
     held.step(index, phase.leased);
-    const byHeld = entry(leased, worker, () => new Map<HeldEnvelope, { indices: number[]; attempts: number[] }>());
-    const list = entry(byHeld, held, () => ({ indices: [], attempts: [] }));
-    list.indices.push(index);
-    list.attempts.push(attempt);
-    const lot = entry(
-      entry(lots, worker, () => new Map<HeldEnvelope, Lot>()),
-      held,
-      () => ({ base: held.base, tasks: [] }),
-    );
+    const { indices, attempts, lot } = shareOf(byWorker, worker, held);
+    indices.push(index);
+    attempts.push(attempt);
     const over = held.over(index);
     lot.tasks.push(over === undefined ? { tid, attempt } : { tid, attempt, over });
   });
-  for (const [worker, byHeld] of leased) {
-    for (const [held, { indices, attempts }] of byHeld) {
+  for (const [worker, shares] of byWorker) {
+    for (const { held, indices, attempts } of shares) {
       for (const index of indices) held.phases[index] = phase.ready;
       desk.record({ t: "leased", worker: worker.id, re: held.id, indices, attempts });
     }
   }
-  for (const [worker, byHeld] of lots) {
-    desk.effect({ t: "to_worker", worker: worker.id, messages: [{ t: "run", lots: [...byHeld.values()] }] });
-    for (const lot of byHeld.values()) for (const { tid } of lot.tasks) onLeased(tid, worker.id);
+  for (const [worker, shares] of byWorker) {
+    desk.effect({ t: "to_worker", worker: worker.id, messages: [{ t: "run", lots: shares.map(({ lot }) => lot) }] });
+    for (const { lot } of shares) for (const { tid } of lot.tasks) onLeased(tid, worker.id);
   }
+}
+
+/** Where the next task of `held` for `worker` is noted. Envelopes are leased one after the other, so it is the last. */
+function shareOf(byWorker: Map<PoolWorker, Share[]>, worker: PoolWorker, held: HeldEnvelope): Share {
+  const shares = byWorker.get(worker);
+  const last = shares?.at(-1);
+  if (last?.held === held) return last;
+  const share: Share = { held, indices: [], attempts: [], lot: { base: held.base, tasks: [] } };
+  if (shares === undefined) byWorker.set(worker, [share]);
+  else shares.push(share);
+  return share;
 }
 
 /** A worker introduced itself: what it still has goes on; what it never got is sent again; what is over it forgets. */
@@ -111,7 +123,7 @@ export function missWorker(desk: Desk, id: string, now_ms: number): void {
 export function takeReport(desk: Desk, event: Extract<EndpointEvent, { t: "report" }>): void {
   const worker = desk.pool.workers.get(event.worker);
   for (const { tid, attempt } of event.report.started) {
-    const held = desk.memory.held.get(envelopeOf(tid as TaskId));
+    const held = desk.memory.heldOf(tid as TaskId);
     const index = indexOf(tid as TaskId);
     if (held === undefined || held.attempts[index] !== attempt || held.workers[index] !== event.worker) continue;
     if (held.phases[index] === phase.leased) held.step(index, phase.running);
@@ -227,12 +239,4 @@ export function cancelRunning(desk: Desk, tids: readonly TaskId[]): void {
 
 function needsOf(held: HeldEnvelope, index: number): Resources {
   return held.spec(index).resources ?? {};
-}
-
-function entry<K, V>(map: Map<K, V>, key: K, make: () => V): V {
-  const known = map.get(key);
-  if (known !== undefined) return known;
-  const made = make();
-  map.set(key, made);
-  return made;
 }

@@ -6,7 +6,7 @@ import { assert } from "../assert.ts";
 import type { TaskHeader } from "../schema/envelope.ts";
 import type { Result } from "../schema/result.ts";
 import type { TaskBody, TaskSpec } from "../schema/task.ts";
-import { type EnvelopeId, type TaskId, taskId } from "../task/id.ts";
+import { type EnvelopeId, prefixOf, type TaskId, taskId } from "../task/id.ts";
 import { legalStep } from "../task/lifecycle.ts";
 
 /** A task envelope that came in, verified and opened. */
@@ -20,6 +20,8 @@ export interface Arrival {
 /** One task envelope and where each of its tasks stands. */
 export class HeldEnvelope {
   readonly id: EnvelopeId;
+  /** How the ids of all its tasks begin. */
+  readonly prefix: string;
   readonly header: Arrival["header"];
   readonly digest: string;
   readonly accepted_ms: number;
@@ -50,6 +52,7 @@ export class HeldEnvelope {
   constructor(arrival: Arrival, accepted_ms: number) {
     const { header, body, digest } = arrival;
     this.id = header.id as EnvelopeId;
+    this.prefix = prefixOf(this.id);
     this.header = header;
     this.digest = digest;
     this.accepted_ms = accepted_ms;

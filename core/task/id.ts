@@ -44,7 +44,13 @@ export function envelopeId(from: PrincipalId, nonce: string): EnvelopeId {
 /** The id of task `index` (0 to 9,999) of an envelope. */
 export function taskId(envelope: EnvelopeId, index: number): TaskId {
   if (index === 0) return envelope as string as TaskId;
-  return (envelope.slice(0, 28) + index.toString(16).padStart(8, "0")) as TaskId;
+  const digits = index.toString(16);
+  return (envelope.slice(0, 36 - digits.length) + digits) as TaskId;
+}
+
+/** How the ids of all tasks of an envelope begin. */
+export function prefixOf(envelope: EnvelopeId): string {
+  return envelope.slice(0, 28);
 }
 
 /** The envelope in which a task travelled. */
