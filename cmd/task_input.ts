@@ -35,6 +35,11 @@ export async function takeInput(from: { none: boolean; file?: string; typed: boo
   }
   const kind = kindOf(fd);
   if (kind === "nothing" || (kind === "terminal" && fd === 0 && !from.typed)) return { stdin: { kind: "none" } };
+  // A directory opens like a file and fails at the first read, which may come after the task has begun.
+  if (fs.fstatSync(fd, { throwIfNoEntry: false })?.isDirectory() === true) {
+    const named = from.file === undefined || from.file === "-" ? "standard input" : from.file;
+    throw fileError("read", named, Object.assign(new Error("EISDIR: it is a directory"), { code: "EISDIR" }));
+  }
   if (kind === "terminal") return { stdin: { kind: "stream" }, read: () => readSome(fd) };
   return shortOrStream(fd);
 }

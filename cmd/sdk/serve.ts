@@ -8,6 +8,7 @@ import { GcError } from "../../core/errors.ts";
 import { type SdkSubmit, sdkProtocol } from "../../core/schema/sdk_message.ts";
 import { parse } from "../../core/schema/validate.ts";
 import type { Cli } from "../cli.ts";
+import { addExamples } from "../examples.ts";
 import { TaskDesk } from "../task_desk.ts";
 import { version } from "../version.ts";
 import { answer, type BridgeParts, errorLine } from "./bridge.ts";
@@ -16,12 +17,13 @@ import { LineOut, linesOf } from "./lines.ts";
 import { Submissions } from "./submissions.ts";
 
 export function describe(parent: Command, cli: Cli): void {
-  parent
+  const command = parent
     .command("serve", { hidden: true })
     .description("Serve an SDK: lines of JSON on standard input and output. SDKs start it; people have no need to.")
     .action(async () => {
       cli.exit_code = await serve(cli);
     });
+  addExamples(command, [["gc sdk serve", "then lines of JSON, as docs/SDK_PROTOCOL.md says"]]);
 }
 
 async function serve(cli: Cli): Promise<number> {

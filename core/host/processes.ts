@@ -137,14 +137,15 @@ export interface DetachOptions {
 }
 
 /**
- * Freed memory goes back to the system after a second instead of 10 ms: a daemon that has work needs it again at once, and
- * every page that has to come back costs a fault (measured: a tenth of all CPU time in bench B2; idle, nothing changes).
+ * Freed memory goes back to the system after a second instead of 10 ms: a daemon that has work needs it again at once,
+ * and every page that has to come back costs a fault (measured: a tenth of all CPU time in bench B2; idle, nothing
+ * changes).
  */
 const allocator: { readonly [name: string]: string } = { MIMALLOC_PURGE_DELAY: "1000" };
 
 /**
- * Starts a process of gc that outlives us: session of its own, no input, output appended to a file of mode 0600. Returns its
- * pid.
+ * Starts a process of gc that outlives us: session of its own, no input, output appended to a file of mode 0600.
+ * Returns its pid.
  * @throws GcError `process.cannot_start`.
  */
 export function spawnDetached(argv: readonly string[], options: DetachOptions): number {

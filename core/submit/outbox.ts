@@ -1,8 +1,8 @@
 /**
  * The client's files. A task envelope is on stable storage in `outbox/` before it is sent for the first time; one that
- * nobody is told of, when it is promised, or when the relay has it. It moves to `sent/` when its endpoint has signed for
- * it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last` know what it was. The relay's word that it has
- * stored an envelope is noted in the file's name: losing that note only costs a resend.
+ * nobody is told of, when it is promised, or when the relay has it. It moves to `sent/` when its endpoint has signed
+ * for it; there it stays for 14 days, so that `gc ps`, `gc retry` and `last` know what it was. The relay's word that it
+ * has stored an envelope is noted in the file's name: losing that note only costs a resend.
  *
  *     outbox/ID.task               not confirmed by the relay
  *     outbox/ID.EPOCH.task         stored by the relay of that epoch, not accepted yet

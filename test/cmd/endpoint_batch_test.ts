@@ -1,4 +1,5 @@
-/** `gc endpoint configure` for blocks of a batch scheduler: by flags, by detection, by a configuration that is ready. */
+/** `gc endpoint configure` for blocks of a batch scheduler: by flags, by detection, by a configuration that is
+ * ready. */
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -41,7 +42,7 @@ test("a scheduler that nobody knows, and one that does not answer, are told", as
   expect(none.stderr).toContain("No batch scheduler answers");
 });
 
-test("a configuration of Globus Compute is taken as it is, and a mistake in it is told with line and column", async () => {
+test("a configuration of Globus Compute is taken as it is; a mistake in it has a line and a column", async () => {
   const path = join(place.dir, "given.yaml");
   const text = [
     "engine:",

@@ -65,7 +65,7 @@ if __name__ == "__main__":
     );
     expect(dies.stdout).toContain("gc ended 6 times in a row");
     const old = await place.python(
-      "import gc_compute\ngc_compute.PROTOCOL = 99\ndef f(): pass\nprint(gc_compute.Executor().submit(f).exception(30))\n",
+      "import gc_compute as g\ng.PROTOCOL = 99\ndef f(): pass\nprint(g.Executor().submit(f).exception(30))\n",
     );
     expect(old.stdout).toContain("The SDK speaks version 99 of the protocol");
   }, 60_000);

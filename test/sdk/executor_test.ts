@@ -177,8 +177,10 @@ print("ok")
 import datetime, decimal, fractions, pathlib, uuid, collections
 def same(*args, **kwargs):
     return args, kwargs
-values = [(1, 2), {3, 4}, frozenset("ab"), b"\\0\\xff", bytearray(b"x"), 2**70, float("inf"), 1 + 2j, {1: "a", (2,): None},
-          {"$gc": "x"}, range(3), datetime.datetime(2025, 11, 25, 1, 2, 3, 4, datetime.timezone.utc), datetime.date(2025, 1, 2),
+values = [(1, 2), {3, 4}, frozenset("ab"), b"\\0\\xff", bytearray(b"x"), 2**70, float("inf"), 1 + 2j,
+          {1: "a", (2,): None},
+          {"$gc": "x"}, range(3), datetime.datetime(2025, 11, 25, 1, 2, 3, 4, datetime.timezone.utc),
+          datetime.date(2025, 1, 2),
           datetime.timedelta(1, 2, 3), decimal.Decimal("1.10"), fractions.Fraction(1, 3), pathlib.Path("/a/b"),
           uuid.UUID(int=5), collections.OrderedDict(a=1), "ü\\ud83d\\ude00"[:1], None, True, [], ""]
 with Executor() as ex:

@@ -28,7 +28,8 @@ HOME = Path("/tmp/x")
 INF = float("inf")
 
 def uses_globals(x):
-    return x * K + TABLE["a"][1] + math.floor(2.5), os.path.join("a", "b"), RX.match("AAA").group(), LOG.name, WHEN.year, str(HOME), INF
+    number = x * K + TABLE["a"][1] + math.floor(2.5)
+    return number, os.path.join("a", "b"), RX.match("AAA").group(), LOG.name, WHEN.year, str(HOME), INF
 
 def factorial(n):
     return 1 if n < 2 else n * factorial(n - 1)
@@ -155,7 +156,8 @@ with Executor() as ex:
     same(c(uses_globals, 2)[0], 118)
     # Without any source text: its bytecode, for the same Python.
     space = {"N": 5}
-    exec("def f(x, y=2):\\n  return [x + N + y for _ in range(2)]\\ndef outer(n):\\n  def rec(k): return 0 if k == 0 else n + rec(k - 1)\\n  return rec", space)
+    exec("def f(x, y=2):\\n  return [x + N + y for _ in range(2)]", space)
+    exec("def outer(n):\\n  def rec(k): return 0 if k == 0 else n + rec(k - 1)\\n  return rec", space)
     if not sys.argv[1:]:
         same(c(space["f"], 1), [8, 8])
         same(c(space["outer"](2), 3), 6)
