@@ -24,7 +24,7 @@ export interface Batch {
   group_name?: string;
   endpoint_name?: string;
   priority?: number;
-  /** By which the program that made it finds it again in the outbox, after this process has died. */
+  /** By which the program that made it finds it in the outbox after this process has died, however early it did. */
   key?: string;
 }
 

@@ -34,7 +34,7 @@ import { headBytesMax, type Parcel, packParcel, unpackHead, unpackParcel } from 
 
 /** What `client.ts` needs of a place that keeps parcels. The simulation has one in memory. */
 export interface ParcelStore {
-  /** Keeps a parcel; when this returns, a power cut cannot undo it if it is `promised`. */
+  /** Keeps a parcel; when this returns, a power cut cannot undo it if it is `promised`, nor a kill if it has a key. */
   put(parcel: Parcel, promised: boolean): void;
   /** Promises a parcel that was put without: when this returns, a power cut cannot undo it. */
   promised(id: EnvelopeId): void;
@@ -96,9 +96,10 @@ export class Outbox implements ParcelStore {
 
   put(parcel: Parcel, promised: boolean): void {
     const id = parcel.head.id as EnvelopeId;
-    if (!promised) return void this.unwritten.set(id, parcel);
+    // One with a key is looked for by the program that made it when we died on the way: it is written before it is sent.
+    if (!promised && parcel.head.key === undefined) return void this.unwritten.set(id, parcel);
     crashPoint("submit.before_outbox");
-    this.write(this.outbox, `${id}.task`, parcel, true);
+    this.write(this.outbox, `${id}.task`, parcel, promised);
     crashPoint("submit.after_outbox");
   }
 

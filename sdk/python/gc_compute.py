@@ -832,7 +832,7 @@ def _cut(lines, start, end, replaced):
 
 def _ship(function, serializer):
     """A callable as it travels. Raises SerializationError, which says what is in the way."""
-    if serializer not in ("json", None):
+    if serializer in ("cloudpickle", "dill"):
         module = importlib.import_module(serializer)
         try:
             data = module.dumps(function, protocol=4)
@@ -1690,8 +1690,8 @@ class Executor(concurrent.futures.Executor):
     endpoint_id: its name, its id or the beginning of it; None for GC_ENDPOINT, else the endpoint "local".
     task_group_id: tasks that belong together; with the id of an earlier process, `reload_tasks` finds its tasks.
     resource_specification: cores, memory_mib, gpus, nodes of each task.
-    serializer: "json" (functions as source text, values as JSON), or "pickle", "cloudpickle", "dill", which need the
-    same minor version of Python on both sides.
+    serializer: "json" (functions as source text, values as JSON); "pickle" (values as pickles); "cloudpickle" or "dill"
+    (functions too). All but the first need the same minor version of Python on both sides.
     walltime, retries, env, python, on_lost, priority: of each task; `python` is the interpreter at the endpoint.
 
     All of them are attributes that can be set between two submits.

@@ -3,7 +3,7 @@ import { mkdtempSync, readdirSync, rmSync, statSync, truncateSync, utimesSync } 
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Outbox } from "../../core/submit/outbox.ts";
-import { idNumber, parcel } from "./parcels.ts";
+import { group, idNumber, parcel } from "./parcels.ts";
 
 let root: string;
 const open = (context = "local") => new Outbox({ outbox: join(root, "outbox"), sent: join(root, "sent") }, context);
@@ -54,6 +54,22 @@ describe("Outbox", () => {
     expect(open().head(idNumber(1))?.where).toBe("sent");
     expect(open().head(idNumber(2))?.refused?.code).toBe("submit.forbidden");
     expect(open().head(idNumber(3))).toBeUndefined();
+  });
+
+  test("one with a key can be found from the moment it is put, and still be promised later", () => {
+    const outbox = open();
+    outbox.put(parcel(1, { key: "map:1" }), false);
+    expect(open().waiting()).toEqual([{ head: parcel(1, { key: "map:1" }).head }]);
+    expect(
+      open()
+        .list(9, group)
+        .map(({ head }) => head.key),
+    ).toEqual(["map:1"]);
+    outbox.promised(idNumber(1));
+    outbox.stored(idNumber(1), "e1");
+    expect(open().waiting()[0]?.epoch).toBe("e1");
+    outbox.accepted(idNumber(1));
+    expect(open().head(idNumber(1))?.head.key).toBe("map:1");
   });
 
   test("a promise that comes later finds the envelope wherever it is by then", () => {
