@@ -96,7 +96,7 @@ export class Outbox implements ParcelStore {
 
   put(parcel: Parcel, promised: boolean): void {
     const id = parcel.head.id as EnvelopeId;
-    // One with a key is looked for by the program that made it when we died on the way: it is written before it is sent.
+    // One with a key is looked for by the program that made it when we died early: it is written before it is sent.
     if (!promised && parcel.head.key === undefined) return void this.unwritten.set(id, parcel);
     crashPoint("submit.before_outbox");
     this.write(this.outbox, `${id}.task`, parcel, promised);
