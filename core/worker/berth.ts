@@ -4,7 +4,7 @@
 import { join } from "node:path";
 import type { Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import { Capture } from "./output.ts";
+import { Capture, nothing } from "./output.ts";
 import { Sandbox } from "./sandbox.ts";
 
 /** Where berths are made. */
@@ -43,6 +43,7 @@ export class Berth {
    */
   harvest(tid: string, attempt: number, spec: TaskSpec, clean: boolean, followed: boolean): Harvested {
     const one = (capture: Capture, ending: "out" | "err"): Output => {
+      if (spec.output === "discard") return nothing;
       const output = capture.harvest(spec.snippet_lines);
       if (output.total > output.kept || (followed && output.total > 0))
         capture.keepAs(outputFile(this.#places.outputs, tid, attempt, ending));

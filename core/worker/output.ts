@@ -9,7 +9,8 @@ import { removeIfThere, writeAll } from "../host/files.ts";
 import { snippetBytesMax } from "../limits.ts";
 import type { Output } from "../schema/result.ts";
 
-const nothing: Output = Object.freeze({ total: 0, kept: 0 });
+/** What was written by a task that wrote nothing, or whose output nobody wants. */
+export const nothing: Output = Object.freeze({ total: 0, kept: 0 });
 const snippetLinesDefault = 1000;
 /** Most output is small: one read tells its size and brings all of it. */
 const scratch = Buffer.alloc(16 * 1024);
