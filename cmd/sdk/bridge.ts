@@ -81,7 +81,8 @@ async function reload({ desk, following }: BridgeParts, said: string): Promise<o
   const group = groupOf(desk.client.identity.id, said);
   const targets = await findTargets(desk, [], said);
   const created = (target: Target): number => target.row?.created_ms ?? target.head?.created_ms ?? 0;
-  targets.sort((a, b) => created(a) - created(b));
+  // Batches of one moment are in the order in which the relay got them.
+  targets.sort((a, b) => created(a) - created(b) || (a.row?.seq ?? 0) - (b.row?.seq ?? 0));
   for (const { head } of targets) if (head !== undefined) desk.client.know(head);
   const refused = targets.filter((target) => target.refused !== undefined);
   const ids = targets.flatMap(tidsOf);
