@@ -49,9 +49,8 @@ export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): P
       desk.endpoint(wish.endpoint),
       takeInput(wish.stdin === undefined ? from : { ...from, file: wish.stdin }),
     ]);
-    await turnOfTheLoop();
     desk.client.prepare(endpoint.record);
-    desk.client.adoptWaiting();
+    await turnOfTheLoop();
     const attached: TaskSpec = {
       ...spec,
       attach: true,
@@ -66,8 +65,9 @@ export async function runAttached(cli: Cli, spec: TaskSpec, wish: AttachWish): P
 }
 
 /** Lets what the link has to say leave, or come in: the relay works on it while we go on. */
-function turnOfTheLoop(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
+async function turnOfTheLoop(): Promise<void> {
+  // Sockets are looked at between one immediate and the next.
+  for (let times = 0; times < 2; times++) await new Promise((resolve) => setImmediate(resolve));
 }
 
 /** One attached run, from handing the task over to its exit code. */
@@ -109,6 +109,8 @@ class AttachedRun {
     }
     client.flush();
     this.attach();
+    // What earlier commands left behind goes out behind it.
+    client.adoptWaiting();
     void this.watchRelay();
     setTimeout(() => this.promiseLate(), promiseAfter_ms);
     try {

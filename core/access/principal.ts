@@ -50,11 +50,11 @@ export function makeIdentity(kind: PrincipalKind, random: Random): IdentityFile 
 }
 
 /**
- * Makes a stored principal ready to act.
- * @throws GcError `key.*` when its record is bad, or its private keys are not those of the record.
+ * Makes a stored principal ready to act. `file` is an IdentityFile, unchecked; `what` names it in errors.
+ * @throws GcError data when it is none; `key.*` when its record is bad, or its private keys are not those of the record.
  */
-export function openIdentity(file: IdentityFile): Identity {
-  const { record: said, sign_key, enc_key } = parse("identity_file", file, "identity file");
+export function openIdentity(file: unknown, what = "identity file"): Identity {
+  const { record: said, sign_key, enc_key } = parse("identity_file", file, what);
   const record = checkRecord(said);
   const signSecret = fromBase64url(sign_key, 32);
   const encSecret = fromBase64url(enc_key, 32);

@@ -36,7 +36,7 @@ export function loadIdentity(home: Home, host: Pick<Host, "random">): Identity {
 export function readIdentity(home: Home): Identity | undefined {
   const file = readKeyFile(home.identity);
   if (file === undefined) return undefined;
-  const identity = openIdentity(parse("identity_file", file, `identity file "${home.identity}"`));
+  const identity = openIdentity(file, `identity file "${home.identity}"`);
   if (identity.record.kind === "user") return identity;
   throw new GcError("data", "identity.kind", `The file "${home.identity}" holds the keys of a ${identity.record.kind}`);
 }

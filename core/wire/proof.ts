@@ -82,18 +82,18 @@ export function checkWorkerProof(auth: Auth, hello: Hello, secret: string | Uint
 
 /**
  * Checks who accepted us. A relay certifies itself and signed our challenge; `wanted_id` is the relay that we know.
- * An acceptor that sends no record (an endpoint towards its workers) proves nothing here: there the directory of the
- * socket does (PROTOCOL.md).
+ * Where none is, nothing is asked for (whoever has no key could leave the record out): there the owner of the socket
+ * tells who it is (PROTOCOL.md), as for the endpoint towards its workers.
  * @throws GcError permission `relay.*`.
  */
 export function checkHello(hello: Hello, wanted_id: string | undefined): void {
-  if (wanted_id !== undefined && hello.id !== wanted_id) {
+  if (wanted_id === undefined) return;
+  if (hello.id !== wanted_id) {
     throw denied("relay.swapped", `The relay that answered is ${hello.id}, but the relay known here is ${wanted_id}`, {
       hint: "Ask who runs the relay; if it really was set up anew, use a new invite: gc login INVITE",
     });
   }
   if (hello.record === undefined) {
-    if (wanted_id === undefined) return;
     throw denied("relay.no_proof", `What answered calls itself relay ${hello.id} but sent no key record`);
   }
   const record = checkRecord(hello.record);

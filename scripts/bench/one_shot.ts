@@ -30,7 +30,7 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
     await ssh.close();
     throw error;
   }
-  const { argv, env } = world.command(["run", "--endpoint", "bench", "--", "true"]);
+  const { argv, env } = world.bareCommand(["run", "--endpoint", "bench", "--", "true"]);
   await startMany(argv, 5, env);
   sides.unshift({
     name: "gc run -- true",

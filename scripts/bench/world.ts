@@ -76,9 +76,17 @@ export class World {
     for (const { role, pid } of this.daemons()) if (role === to) process.kill(pid, signal);
   }
 
-  /** argv and environment of a gc command in this world. */
+  /** argv and environment of a gc command in this world, as a member of its crowd. */
   command(args: readonly string[]): { argv: string[]; env: { [name: string]: string } } {
     return { argv: this.crowd.join([executable(), ...args]), env: this.env };
+  }
+
+  /**
+   * The same as a person starts it. Joining a crowd costs a shell and a wait for all processors (milliseconds on a busy
+   * machine), which is not to be measured where the time of one command is.
+   */
+  bareCommand(args: readonly string[]): { argv: string[]; env: { [name: string]: string } } {
+    return { argv: [executable(), ...args], env: this.env };
   }
 
   /** Runs a gc command; returns its stdout. @throws Error with its stderr when it fails. */
