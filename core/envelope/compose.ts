@@ -44,10 +44,15 @@ const decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
 const nothing = new Uint8Array(0);
 
 /**
- * A batch of tasks for an endpoint.
+ * A batch of tasks for an endpoint; `plain` is what was sealed: JSON of a TaskBody.
  * @throws GcError data `task.too_large` when it does not fit into one envelope.
  */
-export function composeTasks(from: Identity, to: KeyRecord, sealer: Seals, ask: TasksAsked): Envelope<TaskHeader> {
+export function composeTasks(
+  from: Identity,
+  to: KeyRecord,
+  sealer: Seals,
+  ask: TasksAsked,
+): Envelope<TaskHeader> & { readonly plain: Uint8Array } {
   const { base, tasks, ...rest } = ask;
   const id = envelopeId(from.id, ask.nonce);
   const body: TaskBody = { id, from: from.id, to: to.id, base, tasks };
@@ -68,7 +73,7 @@ export function composeTasks(from: Identity, to: KeyRecord, sealer: Seals, ask: 
     on_lost: rest.on_lost,
     sender: from.record,
   };
-  return sealed(from, to, sealer, header, plain);
+  return { ...sealed(from, to, sealer, header, plain), plain };
 }
 
 /** An endpoint's word that it holds the task envelope `re` whose bytes have this digest. */

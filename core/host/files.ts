@@ -8,27 +8,31 @@ import { GcError, messageOf, systemCode } from "../errors.ts";
 
 let made = 0;
 
+/** What is to be in a file; pieces are written one after the other. */
+export type Content = string | Uint8Array | readonly Uint8Array[];
+
 /**
  * Replaces the file at `path` in one step: write beside it, fsync, rename, fsync the directory. When this returns, a
  * power cut cannot undo it; when it throws, the old content is untouched.
  */
-export function writeDurable(path: string, content: Uint8Array | string, mode = 0o600): void {
+export function writeDurable(path: string, content: Content, mode = 0o600): void {
   replace(path, content, mode, true);
   syncDir(dirname(path));
 }
 
 /** Replaces the file at `path` in one step. The end of this process cannot undo it, a power cut can. */
-export function writeWhole(path: string, content: Uint8Array | string, mode = 0o600): void {
+export function writeWhole(path: string, content: Content, mode = 0o600): void {
   replace(path, content, mode, false);
 }
 
-function replace(path: string, content: Uint8Array | string, mode: number, sync: boolean): void {
+function replace(path: string, content: Content, mode: number, sync: boolean): void {
   made += 1;
   const beside = `${path}.${process.pid}.${made}.tmp`;
   try {
     const fd = fs.openSync(beside, "wx", mode);
     try {
-      writeAll(fd, typeof content === "string" ? Buffer.from(content) : content);
+      if (typeof content === "string") writeAll(fd, Buffer.from(content));
+      else for (const piece of content instanceof Uint8Array ? [content] : content) writeAll(fd, piece);
       if (sync) fs.fsyncSync(fd);
     } finally {
       fs.closeSync(fd);

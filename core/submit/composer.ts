@@ -84,7 +84,7 @@ export class Composer {
       ...(batch.group_name === undefined ? {} : { group_name: batch.group_name }),
       ...(batch.key === undefined ? {} : { key: batch.key }),
     };
-    return { head, envelope: envelope.bytes, base, tasks };
+    return { head, envelope: envelope.bytes, base, tasks, plain: envelope.plain };
   }
 
   /** The message that posts a receipt or a cancel. */

@@ -16,6 +16,8 @@ export interface Parcel {
   readonly envelope: Uint8Array;
   readonly base: TaskSpec;
   readonly tasks: readonly TaskSpec[];
+  /** JSON of an object that has both, where it was made already. */
+  readonly plain?: Uint8Array;
 }
 
 const encoder = new TextEncoder();
@@ -58,18 +60,21 @@ function quoted(word: string): string {
   return /^[A-Za-z0-9_@%+=:,./-]+$/.test(word) ? word : `'${word.replaceAll("'", "'\\''")}'`;
 }
 
-/** Parcel → bytes of its file. */
-export function packParcel(parcel: Parcel): Uint8Array {
-  const head = encoder.encode(JSON.stringify(parcel.head));
-  const specs = encoder.encode(JSON.stringify({ base: parcel.base, tasks: parcel.tasks }));
-  const bytes = new Uint8Array(8 + head.byteLength + parcel.envelope.byteLength + specs.byteLength);
-  const view = new DataView(bytes.buffer);
-  view.setUint32(0, head.byteLength, true);
-  bytes.set(head, 4);
-  view.setUint32(4 + head.byteLength, parcel.envelope.byteLength, true);
-  bytes.set(parcel.envelope, 8 + head.byteLength);
-  bytes.set(specs, 8 + head.byteLength + parcel.envelope.byteLength);
-  return bytes;
+/** Up to here a file is written in one piece. */
+const pieceBytes = 64 * 1024;
+
+/** Parcel → bytes of its file, to be written one after the other. */
+export function packParcel({ head, envelope, base, tasks, plain }: Parcel): Uint8Array[] {
+  const headJson = encoder.encode(JSON.stringify(head));
+  const specs = plain ?? encoder.encode(JSON.stringify({ base, tasks }));
+  const pieces = [lengthField(headJson.byteLength), headJson, lengthField(envelope.byteLength), envelope, specs];
+  return envelope.byteLength + specs.byteLength > pieceBytes ? pieces : [Buffer.concat(pieces)];
+}
+
+function lengthField(length: number): Uint8Array {
+  const field = new Uint8Array(4);
+  new DataView(field.buffer).setUint32(0, length, true);
+  return field;
 }
 
 /** Bytes at the beginning of a file in which the head surely lies. */
