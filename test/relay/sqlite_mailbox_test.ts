@@ -4,6 +4,7 @@ import * as fs from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { GcError } from "../../core/errors.ts";
+import { BodyFiles } from "../../core/relay/body_files.ts";
 import { SqliteMailbox } from "../../core/relay/sqlite_mailbox.ts";
 import { schemaVersion } from "../../core/relay/sqlite_schema.ts";
 import { describeMailbox } from "./mailbox_conformance.ts";
@@ -96,10 +97,26 @@ test("a store of a newer gc is refused", () =>
     expect(() => openIn(dir)).toThrow(`has version ${schemaVersion + 1}`);
   }));
 
+test("the file of a body that went is emptied and used again for another", () =>
+  withDir((dir) => {
+    const files = new BodyFiles(dir);
+    const content = (): string[] => fs.readdirSync(dir).map((name) => fs.readFileSync(join(dir, name), "utf8"));
+    files.put(1, Buffer.from("a long body"));
+    files.settle();
+    files.drop(1);
+    files.settle();
+    expect(content()).toEqual([""]);
+    files.put(2, Buffer.from("short"));
+    expect(content()).toEqual(["short"]);
+    expect(files.read(2)?.toString()).toBe("short");
+    expect(files.read(1)).toBeUndefined();
+  }));
+
 test("bodies that no row needs are swept away at start", () =>
   withDir((dir) => {
     openIn(dir).close();
     fs.writeFileSync(join(dir, "bodies", "77"), "left by a crash");
+    fs.writeFileSync(join(dir, "bodies", "spare-0"), "");
     openIn(dir).close();
     expect(fs.readdirSync(join(dir, "bodies"))).toEqual([]);
   }));
