@@ -51,7 +51,7 @@ export function makeIdentity(kind: PrincipalKind, random: Random): IdentityFile 
 
 /**
  * Makes a stored principal ready to act. `file` is an IdentityFile, unchecked; `what` names it in errors.
- * @throws GcError data when it is none; `key.*` when its record is bad, or its private keys are not those of the record.
+ * @throws GcError data when it is none; `key.*` when its record is bad, or its private keys are not the record's.
  */
 export function openIdentity(file: unknown, what = "identity file"): Identity {
   const { record: said, sign_key, enc_key } = parse("identity_file", file, what);

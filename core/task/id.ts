@@ -4,7 +4,7 @@
  * envelope has the id of its task 0; so a resend is the same task, nobody can take another user's ids, and going from a
  * task to its envelope is arithmetic instead of a look-up.
  */
-import { createHash } from "node:crypto";
+import { hash } from "node:crypto";
 import { GcError } from "../errors.ts";
 
 declare const brand: unique symbol;
@@ -27,9 +27,9 @@ export function formatUuid(bytes: Uint8Array): string {
 
 /** The first 122 bits of a hash as a version 8 UUID (RFC 9562 §5.8). */
 export function hashUuid(domain: string, ...parts: (string | Uint8Array)[]): string {
-  const hash = createHash("sha256").update(domain).update("\0");
-  for (const part of parts) hash.update(part);
-  const bytes = hash.digest().subarray(0, 16);
+  // In one call: the hash objects of node:crypto are streams, and a first stream costs a short command 0.1 ms.
+  const text = [domain, "\0", ...parts].map((part) => (typeof part === "string" ? Buffer.from(part) : part));
+  const bytes = hash("sha256", Buffer.concat(text), "buffer").subarray(0, 16);
   bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x80;
   bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
   return formatUuid(bytes);
