@@ -25,6 +25,8 @@ export interface StoredLetter {
 
 export class Delivering {
   private readonly desk: Desk;
+  /** No mail is to be offered again before this, monotonic clock; undefined: none is on its way. */
+  private again_ms: number | undefined;
 
   constructor(desk: Desk) {
     this.desk = desk;
@@ -114,6 +116,7 @@ export class Delivering {
 
   /** Mail without an answer for a minute is offered again. */
   tick(): void {
+    if (this.again_ms === undefined || this.again_ms > this.desk.at.mono_ms) return;
     for (const session of this.desk.endpoints.values()) {
       let again = false;
       for (const [seq, flying] of session.flying) {
@@ -126,10 +129,15 @@ export class Delivering {
       session.letter_cursor = 0;
       this.pump(session);
     }
+    this.again_ms = this.oldest();
   }
 
-  /** On the monotonic clock, when `tick` has something to do. */
+  /** On the monotonic clock, when `tick` may have something to do. */
   nextTick(): number | undefined {
+    return this.again_ms;
+  }
+
+  private oldest(): number | undefined {
     let next: number | undefined;
     for (const session of this.desk.endpoints.values()) {
       const oldest = session.flying.values().next().value;
@@ -209,6 +217,7 @@ export class Delivering {
     });
     session.flying_bytes += bytes.byteLength;
     session.flying_tasks += item.count;
+    this.again_ms ??= mono_ms + offerAgain_ms;
     if (planted("deleteOnSend")) {
       if (is_task)
         this.desk.stage({

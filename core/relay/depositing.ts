@@ -50,7 +50,7 @@ export class Depositing {
       this.delivering.landed(session, seq);
       session.room = Math.max(0, session.room - flying.tasks);
     }
-    this.delivering.pump(session);
+    if (session.behind) this.delivering.pump(session);
   }
 
   /**

@@ -67,6 +67,8 @@ export class Desk {
   readonly stalled = new Set<Session>();
   at: Moment = { now_ms: 0, mono_ms: 0 };
   storage_full = false;
+  /** Nothing in the mailbox is due before this, wall clock; undefined: the mailbox is to be asked. */
+  due_ms: number | undefined;
   private out: Out = { records: [], effects: [] };
 
   constructor(mailbox: Mailbox, limits: RelayLimits) {
@@ -87,6 +89,8 @@ export class Desk {
       throw new StoreFailed(`Cannot keep ${change.kind}`, { cause });
     }
     this.out.records.push(change);
+    const due_ms = change.kind === "put_task" ? change.task.due_ms : "due_ms" in change ? change.due_ms : undefined;
+    if (this.due_ms !== undefined && due_ms !== undefined && due_ms < this.due_ms) this.due_ms = due_ms;
   }
 
   send(link: Link, message: ToUser | ToEndpoint): void {

@@ -87,6 +87,7 @@ export class RelayState implements Pick<Part<RelayEvent, Change, RelayEffect>, "
         return this.down(event.link);
       case "tick":
         this.retaining.tick();
+        this.desk.due_ms = undefined;
         this.delivering.tick();
         return this.unstall();
       case "space":
@@ -120,9 +121,9 @@ export class RelayState implements Pick<Part<RelayEvent, Change, RelayEffect>, "
 
   /** How long until a tick is needed, in milliseconds; undefined: not before something else happens. */
   nextTick(at: Moment): number | undefined {
-    let next = Number.POSITIVE_INFINITY;
-    const due = this.desk.mailbox.nextDue();
-    if (due !== undefined) next = due - at.now_ms;
+    // Asked after every turn, so the mailbox is asked only once until something was due.
+    this.desk.due_ms ??= this.desk.mailbox.nextDue() ?? Number.POSITIVE_INFINITY;
+    let next = this.desk.due_ms - at.now_ms;
     const again = this.delivering.nextTick();
     if (again !== undefined) next = Math.min(next, again - at.mono_ms);
     if (this.desk.stalled.size > 0) next = Math.min(next, stalledEvery_ms);
