@@ -229,8 +229,9 @@ class AttachedRun {
       client.flush();
       // Not waited for: if it gets lost the result is kept longer, that is all. But it has to be sent.
       const limit = this.cli.host.clock.monotonic() + receiptWait_ms;
-      do await turnOfTheLoop();
-      while (client.buffered() > 0 && this.cli.host.clock.monotonic() < limit);
+      // Frames leave behind the microtasks of now.
+      await new Promise<void>((resolve) => queueMicrotask(resolve));
+      while (client.buffered() > 0 && this.cli.host.clock.monotonic() < limit) await turnOfTheLoop();
     }
     return result.outcome.exit_code;
   }

@@ -1,7 +1,7 @@
 /** From options and words to the task they mean. Knows nothing of the command line's parser, so the fast path can use
  * it. */
-import { isAbsolute, resolve } from "node:path";
 import { GcError } from "../core/errors.ts";
+import { resolve } from "../core/host/path.ts";
 import type { TaskSpec } from "../core/schema/task.ts";
 
 export interface TaskOptions {
@@ -37,7 +37,7 @@ export function baseSpec(options: TaskOptions, here: () => string): TaskSpec {
   if (options.walltime !== undefined) spec.walltime_s = options.walltime;
   if (options.grace !== undefined) spec.grace_s = options.grace;
   if (options.env !== undefined) spec.env = options.env;
-  if (options.cwd !== undefined) spec.cwd = isAbsolute(options.cwd) ? options.cwd : resolve(here(), options.cwd);
+  if (options.cwd !== undefined) spec.cwd = options.cwd.startsWith("/") ? options.cwd : resolve(here, options.cwd);
   if (options.onLost !== undefined) spec.on_lost = options.onLost;
   if (options.retries !== undefined) spec.retries = options.retries;
   if (options.label !== undefined) spec.label = options.label;

@@ -10,10 +10,10 @@
  *
  * Folders are made when something is first written to them, 0700; files are 0600.
  */
-import { createHash } from "node:crypto";
-import { join, resolve } from "node:path";
+import { hash } from "node:crypto";
 import { GcError } from "../errors.ts";
 import { makePrivateDir } from "../host/files.ts";
+import { join, resolve } from "../host/path.ts";
 import { checkPrivateDir, userId } from "../host/private_file.ts";
 import { checkName } from "./endpoint_name.ts";
 
@@ -97,8 +97,12 @@ export function openHome(env: { readonly [name: string]: string | undefined }): 
 }
 
 function rootOf(env: { readonly [name: string]: string | undefined }): string {
-  if (env.GC_HOME) return resolve(env.GC_HOME);
-  if (env.HOME) return resolve(env.HOME, ".gc");
+  if (env.GC_HOME) return resolve(() => process.cwd(), env.GC_HOME);
+  if (env.HOME)
+    return join(
+      resolve(() => process.cwd(), env.HOME),
+      ".gc",
+    );
   throw new GcError("config", "home.unknown", "There is no place to keep files: neither GC_HOME nor HOME is set", {
     hint: "export GC_HOME=DIR",
   });
@@ -129,6 +133,5 @@ function socketPath(root: string, name: string): string {
 }
 
 function shortDir(root: string): string {
-  const hash = createHash("sha256").update(root).digest("hex").slice(0, 8);
-  return `/tmp/gc-${userId()}-${hash}`;
+  return `/tmp/gc-${userId()}-${hash("sha256", root, "hex").slice(0, 8)}`;
 }

@@ -4,10 +4,10 @@
  * executable (bun.md §5): it shows how a server refused, and a proxy can be given to it.
  */
 import { closeSync, openSync, statSync } from "node:fs";
-import { basename, dirname } from "node:path";
 import type { ClientOptions, WebSocket as LibrarySocket } from "ws";
 import { GcError, messageOf, systemCode } from "../errors.ts";
 import { partBytes } from "../limits.ts";
+import { basename, dirname } from "./path.ts";
 import { proxyFor } from "./proxy.ts";
 import { linkPath, type Socket, type SocketEvents } from "./websocket.ts";
 

@@ -3,8 +3,8 @@
  * record is a ledger (`ledger.ts`).
  */
 import * as fs from "node:fs";
-import { dirname } from "node:path";
 import { GcError, messageOf, systemCode } from "../errors.ts";
+import { dirname } from "./path.ts";
 
 let made = 0;
 

@@ -3,9 +3,9 @@
  * because a home folder may have been copied, restored or shared since (reliability-security.md §2.2).
  */
 import * as fs from "node:fs";
-import { dirname } from "node:path";
 import { GcError, systemCode } from "../errors.ts";
 import { fileError, isAbsent, readIfThere, removeIfThere, syncDir } from "./files.ts";
+import { dirname } from "./path.ts";
 
 /** The number of the user who runs this process. */
 export function userId(): number {

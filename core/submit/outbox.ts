@@ -10,7 +10,6 @@
  *     sent/last                    id of the newest
  */
 import * as fs from "node:fs";
-import { dirname, join } from "node:path";
 import { digestOf } from "../envelope/envelope.ts";
 import { GcError } from "../errors.ts";
 import {
@@ -24,6 +23,7 @@ import {
   writeDurable,
   writeWhole,
 } from "../host/files.ts";
+import { dirname, join } from "../host/path.ts";
 import { timeToLive_ms } from "../limits.ts";
 import { crashPoint } from "../planted.ts";
 import type { ParcelHead } from "../schema/outbox.ts";

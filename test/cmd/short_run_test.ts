@@ -30,10 +30,10 @@ async function loadedWith(files: readonly string[]): Promise<{ ours: string[]; r
   return { ours: [...ours].sort(), runtime: [...runtime].sort() };
 }
 
-test("gc run loads little: of the runtime files, paths and cryptography, and none of its slow streams", async () => {
+test("gc run loads little: of the runtime files and cryptography, and none of its slow streams", async () => {
   const { ours, runtime } = await loadedWith(steps);
   expect(ours).toContain("core/submit/client.ts");
-  expect(runtime).toEqual(["crypto", "fs", "path"]);
+  expect(runtime).toEqual(["crypto", "fs"]);
   expect(ours.filter((path) => /settings|node_modules|core\/(relay|endpoint|worker|engine)\//.test(path))).toEqual([]);
   for (const path of ours) {
     const code = (await Bun.file(join(root, path)).text()).replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
