@@ -1,8 +1,8 @@
 /**
  * Bytes of large envelopes, one file each beside `relay.db`, named by the number of their row. A file is on stable
  * storage before its row is committed, and is emptied after the row has gone; what a crash leaves between is swept at
- * start. Some empty files are kept and used again: a file system without a journal looks long for the number of a new one
- * when many were removed lately (ext4: `recently_deleted`; measured: a quarter of a busy relay's CPU time).
+ * start. Some empty files are kept and used again: a file system without a journal looks long for the number of a new
+ * one when many were removed lately (ext4: `recently_deleted`; measured: a quarter of a busy relay's CPU time).
  */
 import * as fs from "node:fs";
 import { join } from "node:path";

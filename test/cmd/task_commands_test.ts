@@ -25,7 +25,7 @@ describe("gc result", () => {
     const early = await here.gc(["result", id]);
     expect({ code: early.code, stdout: early.stdout }).toEqual({ code: 75, stdout: "" });
     expect(early.stderr).toContain("has not ended");
-    expect((await here.gc(["result", "--wait", "--timeout", "0.01", id])).code).toBe(124);
+    expect((await here.gc(["result", "--wait", "--timeout", "1", id])).code).toBe(124);
     writeFileSync(gate, "");
     expect((await here.gc(["result", "--wait", id])).stdout).toBe("late\n");
   });
