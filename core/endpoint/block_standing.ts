@@ -176,3 +176,17 @@ export function excuseOf(row: BlockRow, { state, reason, start_estimate_ms }: St
   const known = state === "unclear" ? "not seen yet" : state;
   return `Block ${row.job} is ${known}${reason === undefined ? "" : ` (${reason})`}${when}`;
 }
+
+/** Ends that say nothing about the tasks that were running. */
+export const blameless: ReadonlySet<string> = new Set([
+  "timeout",
+  "cancelled",
+  "node_fail",
+  "preempted",
+  "launch_failed",
+]);
+
+/** How a block ended, with why and its last words, as far as they are known. */
+export function endingWords(outcome: string, { reason: why, last_words = "" }: Standing): string {
+  return `${outcome}${why === undefined ? "" : ` (${why})`}${last_words === "" ? "" : `: ${last_words}`}`;
+}

@@ -9,7 +9,9 @@ import type { BlockInfo } from "../schema/live_message.ts";
 import type { BatchSettings } from "./batch_settings.ts";
 import {
   answers,
+  blameless,
   blockInfo,
+  endingWords,
   excuseOf,
   freshStanding,
   loads,
@@ -39,8 +41,6 @@ const leaveWithin_ms = 10_000;
 const pastMax = 5;
 /** Events that overtake each other set no clock back. */
 const clockSlack_ms = 1000;
-/** Ends that say nothing about the tasks that were running. */
-const blameless: ReadonlySet<string> = new Set(["timeout", "cancelled", "node_fail", "preempted", "launch_failed"]);
 
 export class Blocks {
   private readonly settings: BatchSettings;
@@ -124,14 +124,9 @@ export class Blocks {
       this.look(desk, block, row, standing, sight, last_words, event.now_ms);
     }
     if (!event.names_covered) return;
-    for (const [block, row] of desk.memory.blocks) {
+    for (const [block, { job }] of desk.memory.blocks) {
       const standing = this.standings.get(block);
-      if (row.job !== undefined || standing === undefined || standing.state !== "unclear") continue;
-      standing.absences++;
-      const age_ms = event.now_ms - standing.known_ms;
-      if (standing.absences < lostAfterLooks || age_ms < Math.min(lostAfter_ms, this.settings.absent_after_ms * 4))
-        continue;
-      this.over(desk, block, standing.reason ?? "the scheduler never heard of it", event.now_ms);
+      if (job === undefined && standing !== undefined) this.unnamed(desk, block, standing, event.now_ms);
     }
   }
 
@@ -244,14 +239,20 @@ export class Blocks {
   /** The scheduler says that it is over: its workers are buried first. */
   private ends(desk: Desk, block: string, standing: Standing, outcome: string, now_ms: number): void {
     if (standing.ending !== undefined) return;
-    const { reason: why, last_words = "" } = standing;
-    standing.ending = `${outcome}${why === undefined ? "" : ` (${why})`}${last_words === "" ? "" : `: ${last_words}`}`;
+    standing.ending = endingWords(outcome, standing);
     const workers = workersOf(desk, block);
-    for (const worker of workers) {
-      const reason = `its block ended: ${standing.ending}`;
-      desk.effect({ t: "bury", worker, blame: !blameless.has(outcome), reason });
-    }
+    const reason = `its block ended: ${standing.ending}`;
+    for (const worker of workers) desk.effect({ t: "bury", worker, blame: !blameless.has(outcome), reason });
     if (workers.length === 0) this.over(desk, block, standing.ending, now_ms);
+  }
+
+  /** Its name is not listed and its id was never learnt. One of its workers that answers proves more than a list. */
+  private unnamed(desk: Desk, block: string, standing: Standing, now_ms: number): void {
+    if (workersOf(desk, block).some((id) => desk.pool.workers.get(id)?.state === "ready")) return;
+    const young = now_ms - standing.known_ms < Math.min(lostAfter_ms, this.settings.absent_after_ms * 4);
+    if (++standing.absences < lostAfterLooks || young) return;
+    if (workersOf(desk, block).length > 0) return this.ends(desk, block, standing, "ended", now_ms);
+    this.over(desk, block, standing.reason ?? "the scheduler never heard of it", now_ms);
   }
 
   private over(desk: Desk, block: string, reason: string, now_ms: number): void {
@@ -370,9 +371,7 @@ export class Blocks {
     for (const [block, standing] of this.standings) {
       if (standing.stage !== "up") continue;
       const workers = workersOf(desk, block).map((id) => desk.pool.workers.get(id));
-      const busy = workers.some(
-        (worker) => worker === undefined || worker.assigned.size > 0 || worker.state !== "ready",
-      );
+      const busy = workers.some((worker) => worker?.state !== "ready" || worker.assigned.size > 0);
       standing.idle_since_ms = busy ? undefined : (standing.idle_since_ms ?? now_ms);
     }
   }

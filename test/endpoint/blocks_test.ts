@@ -118,6 +118,27 @@ test("an unclear submission that never shows is given up after some looks, and a
   expect(driver.records.some((record) => record.t === "block_over" && record.block === block)).toBe(true);
 });
 
+test("a block that ran and went before its id was learnt: its worker is buried, its tasks run again", () => {
+  const driver = new Driver(settings);
+  const mail = tasks("1", [{}]);
+  driver.step(mail);
+  const { id: block } = driver.block();
+  driver.step({ t: "block_sent", block, outcome: { is: "ambiguous", text: "timed out" }, now_ms: 0 });
+  driver.step(up(driver, block));
+  const worker = workerOf(block);
+  const look = (now_ms: number): EndpointEvent => {
+    return { t: "blocks_seen", sights: [], found: [], names_covered: true, now_ms };
+  };
+  for (const at of [130_000, 160_000, 190_000]) driver.step(look(at));
+  expect(of(driver.effects, "bury")).toEqual([]);
+  driver.step({ t: "worker_down", worker, now_ms: 200_000 });
+  for (const at of [230_000, 260_000, 290_000]) driver.step(look(at));
+  expect(of(driver.effects, "bury")).toMatchObject([{ worker }]);
+  driver.step(driver.buried(worker));
+  expect(driver.records.some((record) => record.t === "block_over" && record.block === block)).toBe(true);
+  expect([...([...driver.state.memory.held.values()][0]?.phases ?? [])]).toEqual([0]);
+});
+
 test("a block that ends by its walltime takes no blame: its tasks run again and count no crash", () => {
   const { driver, block, worker, mail } = busy();
   driver.step(driver.started(worker, tid(mail, 0)));
