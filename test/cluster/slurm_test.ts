@@ -131,8 +131,8 @@ describe.skipIf(missing !== undefined)("an ordinary user on Slurm", () => {
     expect(words).toContain("no such module");
     child.kill("SIGKILL");
     await alice.submit("barren", "true", 50);
-    const why = await alice.run(["why", "last"]);
-    expect(why.stdout).toContain("worker_init ended with exit code 1");
+    const why = async (): Promise<string> => (await alice.run(["why", "last"])).stdout;
+    await until(async () => (await why()).includes("worker_init ended with exit code 1"), "the reason", 20_000, 200);
     await Bun.sleep(12_000);
     expect(jobsOf("barren").length).toBeLessThanOrEqual(3);
   });
