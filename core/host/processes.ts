@@ -141,7 +141,10 @@ export interface DetachOptions {
  * and every page that has to come back costs a fault (measured: a tenth of all CPU time in bench B2; idle, nothing
  * changes).
  */
-const allocator: { readonly [name: string]: string } = { MIMALLOC_PURGE_DELAY: "1000" };
+const allocator: { readonly [name: string]: string } = {
+  MIMALLOC_PURGE_DELAY: "1000",
+  MIMALLOC_PURGE_HOLES_MIN_INTERVAL: "5000",
+};
 
 /**
  * Starts a process of gc that outlives us: session of its own, no input, output appended to a file of mode 0600.

@@ -11,6 +11,17 @@ export interface Frameable {
   bytes?: Uint8Array[];
 }
 
+/** A message without blobs whose JSON is there already, because the same text was kept. */
+export class Prepared implements Frameable {
+  readonly t: string;
+  readonly json: string;
+
+  constructor(t: string, json: string) {
+    this.t = t;
+    this.json = json;
+  }
+}
+
 const encoder = new TextEncoder();
 const noBlobs: readonly Uint8Array[] = [];
 const decoder = new TextDecoder("utf-8", { fatal: true });
@@ -28,6 +39,9 @@ export const emptyFrameBytes = 6;
 
 /** Packs one message. Later changes to it do not reach the frame; changes to its blobs do, until `joinFrame`. */
 export function packMessage(message: Frameable): Packed {
+  if (message instanceof Prepared) {
+    return { json: message.json, blobs: noBlobs, frame_bytes: Buffer.byteLength(message.json) + 1 };
+  }
   const blobs = message.bytes ?? noBlobs;
   let blobBytes = 0;
   for (const blob of blobs) blobBytes += blob.byteLength;

@@ -16,7 +16,7 @@ import { crashPoint } from "../planted.ts";
 import { parse, type SchemaName } from "../schema/validate.ts";
 import type { WorkerFile } from "../schema/worker_file.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
-import type { Frameable } from "../wire/codec.ts";
+import { type Frameable, Prepared } from "../wire/codec.ts";
 import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "../wire/link.ts";
 import type { Surroundings } from "./command.ts";
 import { ContainerKeeper } from "./container_keeper.ts";
@@ -151,16 +151,16 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   }
 
   perform(effects: readonly WorkerEffect[]): void {
-    const messages: FromWorker[] = [];
+    const messages: Frameable[] = [];
     for (const effect of effects) this.#act(effect, messages);
-    if (messages.length > 0) this.#link?.send(messages as unknown as Frameable[]);
+    if (messages.length > 0) this.#link?.send(messages);
     if (this.#left) this.#finish();
   }
 
-  #act(effect: WorkerEffect, messages: FromWorker[]): void {
+  #act(effect: WorkerEffect, messages: Frameable[]): void {
     switch (effect.t) {
       case "send":
-        messages.push(...effect.messages);
+        messages.push(...(effect.messages as unknown as Frameable[]));
         return;
       case "report":
         return this.#report(effect, messages);
@@ -178,7 +178,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
         if (effect.on) this.#tasks.followed(effect.key);
         return this.#watching.watch(effect.key, effect.on);
       case "chunk":
-        messages.push(this.#chunk(effect.order));
+        messages.push(this.#chunk(effect.order) as unknown as Frameable);
         return;
       case "forget":
         return this.#forget(effect);
@@ -206,9 +206,10 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     }
   }
 
-  #report(effect: Extract<WorkerEffect, { t: "report" }>, messages: FromWorker[]): void {
+  #report(effect: Extract<WorkerEffect, { t: "report" }>, messages: Frameable[]): void {
     const { started, finished, hurry } = effect;
-    const report: FromWorker = { t: "report", started, finished };
+    const said = `{"t":"report","started":${JSON.stringify(started)},"finished":${this.#spool.textOf(finished)}}`;
+    const report = new Prepared("report", said);
     if (finished.length === 0) {
       messages.push(report);
       return;
@@ -222,7 +223,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     this.#spool.syncLater((error) => {
       if (error !== undefined) return this.#turns.push({ t: "unsafe", finished });
       crashPoint("worker.before_report");
-      this.#link?.send([report as unknown as Frameable]);
+      this.#link?.send([report]);
     });
   }
 

@@ -7,7 +7,7 @@ import type { TaskSpec } from "../schema/task.ts";
 import type { AcceleratorKind } from "./node_resources.ts";
 import type { Seat } from "./seats.ts";
 
-const ours = /^(BUN_|GC_|LD_|DYLD_)|^NODE_OPTIONS$|^MIMALLOC_PURGE_DELAY$|^_$|^OLDPWD$|^PWD$|^SHLVL$/;
+const ours = /^(BUN_|GC_|LD_|DYLD_)|^NODE_OPTIONS$|^MIMALLOC_PURGE_|^_$|^OLDPWD$|^PWD$|^SHLVL$/;
 const pathDefault = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** What all tasks of a worker get. Made once. */

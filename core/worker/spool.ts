@@ -50,6 +50,8 @@ export class Spool {
   readonly #ledger: Ledger;
   readonly #monotonic: () => number;
   #works = true;
+  /** Results as they were written, for as long as somebody has the very list: they are told in the same words. */
+  readonly #texts = new WeakMap<readonly FinishedAttempt[], string>();
   /** How long the disk takes, smoothed. */
   #typical_ms = 0;
 
@@ -96,10 +98,17 @@ export class Spool {
         continue;
       }
       flushStarts();
-      this.#ledger.append(encoder.encode(JSON.stringify({ f: record.finished })));
+      const text = JSON.stringify(record.finished);
+      this.#texts.set(record.finished, text);
+      this.#ledger.append(encoder.encode(`{"f":${text}}`));
     }
     flushStarts();
     return sync ? this.sync() : this.#try(() => this.#ledger.write());
+  }
+
+  /** JSON of a list of results. */
+  textOf(finished: readonly FinishedAttempt[]): string {
+    return this.#texts.get(finished) ?? JSON.stringify(finished);
   }
 
   /**

@@ -114,9 +114,11 @@ export class Unacknowledged {
     this.#fresh = [];
     this.#again = [];
     this.#urgent = false;
-    for (const finished of portions(fresh)) out.records.push({ t: "finished", finished });
+    const kept = [...portions(fresh)];
+    for (const finished of kept) out.records.push({ t: "finished", finished });
     if (started.length > 0) out.effects.push({ t: "report", started, finished: [], hurry });
-    for (const finished of portions(all)) out.effects.push({ t: "report", started: [], finished, hurry });
+    for (const finished of all === fresh ? kept : portions(all))
+      out.effects.push({ t: "report", started: [], finished, hurry });
     if (planted("discardOnSend")) for (const { tid, attempt } of all) this.#finished.delete(keyOf(tid, attempt));
   }
 
