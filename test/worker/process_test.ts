@@ -259,11 +259,14 @@ describe("ending a task", () => {
 });
 
 describe("what a task leaves behind", () => {
+  // Other test files sleep as well at the same time: this many seconds nobody else does.
+  const seconds = 300_000 + process.pid;
+
   test.each([
-    ["in the background", "sleep 301 & echo done"],
-    ["in a session of its own", "setsid sleep 301 & echo done"],
-    ["forked twice, as a daemon", "(setsid sh -c 'sleep 301 & sleep 301' &) ; sleep 0.1; echo done"],
-    ["without the task's environment", "(env -i setsid sleep 301 &) ; sleep 0.1; echo done"],
+    ["in the background", `sleep ${seconds} & echo done`],
+    ["in a session of its own", `setsid sleep ${seconds} & echo done`],
+    ["forked twice, as a daemon", `(setsid sh -c 'sleep ${seconds} & sleep ${seconds}' &) ; sleep 0.1; echo done`],
+    ["without the task's environment", `(env -i setsid sleep ${seconds} &) ; sleep 0.1; echo done`],
   ])("is ended when it is %s, and keeps the result waiting only for a moment", async (_name, script) => {
     const before = sleepers();
     const began_ms = performance.now();
@@ -283,7 +286,7 @@ describe("what a task leaves behind", () => {
 
   test("does not harm a neighbour that runs at the same time", async () => {
     const neighbour = rig.submit({ script: "(setsid sleep 0.6 &); sleep 0.6; echo fine" });
-    const other = rig.submit({ script: "setsid sleep 301 & exit 4" });
+    const other = rig.submit({ script: `setsid sleep ${seconds} & exit 4` });
     expect((await rig.result(other)).outcome.exit_code).toBe(4);
     expect((await rig.result(neighbour)).stdout.text).toBe("fine\n");
   });
@@ -298,7 +301,7 @@ describe("what a task leaves behind", () => {
     return processTable()
       .filter(({ pid }) => {
         try {
-          return fs.readFileSync(`/proc/${pid}/cmdline`, "latin1") === "sleep\x00301\x00";
+          return fs.readFileSync(`/proc/${pid}/cmdline`, "latin1") === `sleep\x00${seconds}\x00`;
         } catch {
           return false;
         }
