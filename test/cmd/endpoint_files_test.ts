@@ -116,41 +116,45 @@ describe("gc endpoint configure", () => {
     expect(ran.stderr).toContain("chmod go-w");
   });
 
-  test("asks on a terminal, and takes what is typed", async () => {
+  /** The machine of the test may have a batch scheduler that answers; here only `tools` are found on PATH. */
+  const asked = (tools: string, answers: { [question: string]: string }) => {
     let seen = "";
-    const child = Bun.spawn([...gcArgv, "endpoint", "configure", "asked"], {
-      env: place.env({ TERM: "xterm" }),
+    const left = new Map(Object.entries(answers));
+    return Bun.spawn([...gcArgv, "endpoint", "configure", "asked"], {
+      env: place.env({ TERM: "xterm", PATH: tools }),
       cwd: place.dir,
       terminal: {
         cols: 100,
         rows: 30,
         data(terminal, data) {
-          seen += Buffer.from(data).toString();
-          if (seen.includes("at a time?") && !seen.includes("\u0000typed")) {
-            seen += "\u0000typed";
-            terminal.write("3\r");
+          seen += Bun.stripANSI(Buffer.from(data).toString());
+          for (const [question, keys] of left) {
+            if (!seen.includes(question)) continue;
+            left.delete(question);
+            terminal.write(keys);
           }
         },
       },
     });
-    expect(await child.exited).toBe(0);
-    expect(Bun.stripANSI(seen)).toContain("Next: gc endpoint start asked");
+  };
+
+  test("asks on a terminal, and takes what is typed", async () => {
+    expect(await asked("/nonexistent", { "at a time?": "3\r" }).exited).toBe(0);
     expect(readFileSync(join(dirOf("asked"), "config.yaml"), "utf8")).toContain("\n  slots: 3\n");
   });
 
+  test("asks about blocks where a scheduler answers, and proposes that scheduler", async () => {
+    const sbatch = join(place.dir, "sbatch");
+    writeFileSync(sbatch, '#!/bin/sh\ntest "$1" != --version || echo "slurm 22.05.8"\n', { mode: 0o755 });
+    const child = asked(place.dir, { "do tasks run?": "\r", "or queue?": "debug\r", "that pays?": "\r" });
+    expect(await child.exited).toBe(0);
+    const config = readFileSync(join(dirOf("asked"), "config.yaml"), "utf8");
+    expect(config).toContain("\n  scheduler: slurm\n");
+    expect(config).toContain("\n  partition: debug\n");
+  });
+
   test("writes nothing when the question is broken off", async () => {
-    let seen = "";
-    const child = Bun.spawn([...gcArgv, "endpoint", "configure", "asked"], {
-      env: place.env({ TERM: "xterm" }),
-      cwd: place.dir,
-      terminal: {
-        data(terminal, data) {
-          seen += Buffer.from(data).toString();
-          if (seen.includes("at a time?")) terminal.write("\u0003");
-        },
-      },
-    });
-    expect(await child.exited).toBe(130);
+    expect(await asked("/nonexistent", { "at a time?": "\u0003" }).exited).toBe(130);
     expect(existsSync(dirOf("asked"))).toBe(false);
   });
 });
