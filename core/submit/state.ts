@@ -96,9 +96,10 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
       case "unwatch":
         this.watches.open.delete(event.watch);
         this.requests.drop((request) => request.kind === "watch" && request.watch === event.watch);
-        if (this.watches.open.size === 0) this.postReceipts(undefined, event.now_ms, out);
+        if (this.watches.open.size === 0 && this.receipts.mayPost(event.now_ms))
+          this.postReceipts(undefined, event.now_ms, out);
         if (this.link === "up") this.requests.start({ kind: "unwatch", watch: event.watch }, event.now_ms, out.effects);
-        return;
+        return this.setAlarm(out);
       case "news":
         return this.news(event, out);
       case "taken": {
@@ -112,7 +113,7 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
         const complete = this.receipts.add(id, endpoint, indices, ticket, this.known.get(id)?.count);
         // Whoever watches has more of them soon, and whoever does not may be about to leave.
         if (!complete && this.watches.open.size > 0) this.receipts.wait(now_ms);
-        else this.postReceipts(complete ? id : undefined, now_ms, out);
+        else if (this.receipts.mayPost(now_ms)) this.postReceipts(complete ? id : undefined, now_ms, out);
         return this.setAlarm(out);
       }
       case "cancel": {
@@ -286,7 +287,8 @@ export class SubmitState implements Pick<Part<ClientEvent, ClientRecord, ClientE
 
   /** Posts the receipts that wait: all, or those of one envelope. */
   private postReceipts(only: EnvelopeId | undefined, now_ms: number, out: Out): void {
-    for (const each of this.receipts.take(only)) this.requests.start({ kind: "receipt", ...each }, now_ms, out.effects);
+    for (const each of this.receipts.take(only, now_ms))
+      this.requests.start({ kind: "receipt", ...each }, now_ms, out.effects);
   }
 
   private watch(event: EventOf<"watch">, out: Out): void {

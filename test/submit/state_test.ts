@@ -267,6 +267,27 @@ describe("SubmitState", () => {
     expect(ofKind(effects, "receipt")).toMatchObject([{ indices: [0] }]);
   });
 
+  test("posts a receipt at once, and those that follow closely in one go", () => {
+    const { decide } = start();
+    decide(up());
+    const post = (id: number, now_ms: number): ClientEffect[] => {
+      decide({ kind: "know", id: idNumber(id), endpoint, count: 1 });
+      const { effects } = decide({ kind: "flushed", id: idNumber(id), endpoint, indices: [0], ticket: id, now_ms });
+      return effects;
+    };
+    expect(ofKind(post(1, 1000), "receipt")).toMatchObject([{ id: idNumber(1) }]);
+    const second = post(2, 1003);
+    expect(ofKind(second, "receipt")).toEqual([]);
+    const [wake] = ofKind(second, "wake");
+    expect(wake?.at_ms).toBeLessThanOrEqual(1030);
+    expect(ofKind(post(3, 1010), "receipt")).toEqual([]);
+    const due = ofKind(decide({ kind: "tick", now_ms: wake?.at_ms ?? 0 }).effects, "receipt");
+    expect(due.map(({ id }) => id)).toEqual([idNumber(2), idNumber(3)]);
+    expect(ofKind(post(4, 2000), "receipt")).toMatchObject([{ id: idNumber(4) }]);
+    // The clock was set back.
+    expect(ofKind(post(5, 500), "receipt")).toMatchObject([{ id: idNumber(5) }]);
+  });
+
   test("takes an entry back only if no link has carried it", () => {
     const { decide } = start();
     decide(submit(1));
