@@ -2,7 +2,8 @@
  * it. */
 import { GcError } from "../core/errors.ts";
 import { resolve } from "../core/host/path.ts";
-import type { TaskSpec } from "../core/schema/task.ts";
+import type { Resources, TaskSpec } from "../core/schema/task.ts";
+import { rankShape } from "../core/task/ranks.ts";
 
 export interface TaskOptions {
   endpoint?: string;
@@ -22,6 +23,10 @@ export interface TaskOptions {
   memory?: number;
   gpus?: number;
   nodes?: number;
+  ranks?: number;
+  ranksPerNode?: number;
+  launcherOptions?: string;
+  labelRanks?: boolean;
   snippetLines?: number;
   sandbox?: boolean;
   discardOutput?: boolean;
@@ -44,17 +49,27 @@ export function baseSpec(options: TaskOptions, here: () => string): TaskSpec {
   if (options.snippetLines !== undefined) spec.snippet_lines = options.snippetLines;
   if (options.sandbox === false) spec.sandbox = false;
   if (options.discardOutput === true) spec.output = "discard";
-  const { cpus, cores = cpus, memory, gpus, nodes, exclusive } = options;
-  if ([cores, memory, gpus, nodes, exclusive].some((each) => each !== undefined)) {
-    spec.resources = {
-      ...(cores === undefined ? {} : { cores }),
-      ...(memory === undefined ? {} : { memory_mib: memory }),
-      ...(gpus === undefined ? {} : { gpus }),
-      ...(nodes === undefined ? {} : { nodes }),
-      ...(exclusive === true ? { exclusive } : {}),
-    };
-  }
+  if (options.labelRanks === true) spec.label_ranks = true;
+  const resources = resourcesOf(options);
+  if (Object.keys(resources).length > 0) spec.resources = resources;
   return spec;
+}
+
+/** @throws GcError usage `task.ranks` when nodes and ranks contradict each other. */
+function resourcesOf(options: TaskOptions): Resources {
+  const { cpus, cores = cpus, memory, gpus, nodes, ranks, ranksPerNode, launcherOptions, exclusive } = options;
+  const resources: Resources = {
+    ...(cores === undefined ? {} : { cores }),
+    ...(memory === undefined ? {} : { memory_mib: memory }),
+    ...(gpus === undefined ? {} : { gpus }),
+    ...(nodes === undefined ? {} : { nodes }),
+    ...(ranks === undefined ? {} : { ranks }),
+    ...(ranksPerNode === undefined ? {} : { ranks_per_node: ranksPerNode }),
+    ...(launcherOptions === undefined ? {} : { launcher_options: launcherOptions }),
+    ...(exclusive === true ? { exclusive } : {}),
+  };
+  rankShape(resources);
+  return resources;
 }
 
 /** The words after `--` as a task's command. */

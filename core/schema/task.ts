@@ -2,7 +2,7 @@
  * What a person asks for: one task, as it travels inside a sealed body. Only the two ends of the conversation ever see
  * it; the relay sees the header of the envelope around it (`envelope.ts`).
  */
-import { pythonCallSchema } from "./python.ts";
+import { pythonCallSchema, pythonScriptSchema } from "./python.ts";
 import type { Schema, Static } from "./static.ts";
 
 /** Where the standard input of a task comes from. */
@@ -42,6 +42,9 @@ export const resourcesSchema = {
     memory_mib: { type: "integer", minimum: 1, description: "Memory in MiB." },
     gpus: { type: "integer", minimum: 0, default: 0, description: "GPUs." },
     nodes: { type: "integer", minimum: 1, default: 1, description: "Whole nodes." },
+    ranks: { type: "integer", minimum: 1, maximum: 10000000, description: "Processes of an MPI program." },
+    ranks_per_node: { type: "integer", minimum: 1, maximum: 65536, description: "The same, on each of its nodes." },
+    launcher_options: { type: "string", maxLength: 4096, description: "More options for what starts the ranks." },
     exclusive: { type: "boolean", default: false, description: "Nothing else runs beside it on its node." },
   },
   required: [],
@@ -70,10 +73,11 @@ export const taskSpecSchema = {
       items: { type: "string" },
       minItems: 1,
       maxItems: 100000,
-      description: "Program and arguments; never read by a shell. Either this, `script` or `python`.",
+      description: "Program and arguments; never read by a shell. Either this or one of the next three.",
     },
-    script: { type: "string", minLength: 1, description: "Text for `sh -c`. Either this, `argv` or `python`." },
+    script: { type: "string", minLength: 1, description: "Text for `sh -c`." },
     python: pythonCallSchema,
+    python_script: pythonScriptSchema,
     env: {
       type: "object",
       additionalProperties: { type: "string" },
@@ -104,12 +108,20 @@ export const taskSpecSchema = {
       default: 1000,
       description: "Last lines of each stream that come back in the result.",
     },
+    label_ranks: { type: "boolean", default: false, description: "Begin each line of output with its rank." },
     attach: { type: "boolean", default: false, description: "The client follows the output from the start." },
     label: { type: "string", maxLength: 200, description: "A name for people." },
+    user_endpoint_config: {
+      type: "object",
+      description: "Values for the template of an endpoint's configuration. An endpoint without one refuses the task.",
+    },
   },
   required: [],
   additionalProperties: false,
 } as const satisfies Schema;
+
+/** The keys of a task that say what to run; it has exactly one of them. */
+export const taskKinds = ["argv", "script", "python", "python_script"] as const;
 
 /** One task as asked for. Units are in the names: seconds, MiB. */
 export type TaskSpec = Static<typeof taskSpecSchema>;

@@ -9,9 +9,16 @@ import { resourcesSchema, taskSpecSchema } from "./task.ts";
 
 const tid = { type: "string", minLength: 36, maxLength: 36 } as const;
 const attempt = { type: "integer", minimum: 1 } as const;
+/** Of a task on several nodes; the lead, which runs it, is first. */
+const workers = { type: "array", items: { type: "string", maxLength: 64 }, minItems: 1, maxItems: 65536 } as const;
+const nodes = { type: "array", items: { type: "string", maxLength: 253 }, minItems: 1, maxItems: 65536 } as const;
 const stream = { enum: ["stdout", "stderr"] } as const;
 
-/** Endpoint → worker: run these. Task spec = `{...base, ...over}`. The same (tid, attempt) twice is one run. */
+/**
+ * Endpoint → worker: run these. Task spec = `{...base, ...over}`. The same (tid, attempt) twice is one run. A task on
+ * several nodes goes to one of their workers, the lead, with the host names of all (`nodes`) and their ids (`workers`);
+ * the endpoint keeps the others free.
+ */
 export const runSchema = {
   $id: "worker_run",
   type: "object",
@@ -27,7 +34,7 @@ export const runSchema = {
             type: "array",
             items: {
               type: "object",
-              properties: { tid, attempt, over: taskSpecSchema },
+              properties: { tid, attempt, over: taskSpecSchema, nodes, workers },
               required: ["tid", "attempt"],
               additionalProperties: false,
             },
@@ -161,7 +168,7 @@ export const readySchema = {
       description: "Every (tid, attempt) that is queued or running here, and every unacknowledged result.",
       items: {
         type: "object",
-        properties: { tid, attempt, phase: { enum: ["queued", "running", "finished"] } },
+        properties: { tid, attempt, phase: { enum: ["queued", "running", "finished"] }, workers },
         required: ["tid", "attempt", "phase"],
         additionalProperties: false,
       },
