@@ -142,11 +142,13 @@ class Session {
       const deliveries = this.client.watch({ envelopes: [head.id as EnvelopeId] });
       let over = false;
       for await (const { batches } of deliveries) {
-        if (batches.length === 0) continue;
+        const [batch] = batches;
+        if (batch === undefined) continue;
         times_ms.push(performance.now() - sent_ms);
         over = true;
-        const [batch] = batches;
-        if (batch !== undefined) void this.client.receipt(batch.id, batch.from, batch.indices);
+        const bad = batch.classes.find((each) => each !== "ok");
+        if (bad !== undefined) throw new Error(`A task came back as "${bad}"`);
+        void this.client.receipt(batch.id, batch.from, batch.indices);
         break;
       }
       if (!over) throw new Error("The watch ended without a result");
