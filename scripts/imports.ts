@@ -72,7 +72,7 @@ export const packages: { readonly [name: string]: string } = {
   "reflect-metadata": "core/access/",
   hpke: "test/envelope/",
   ws: "core/host/",
-  "cron-parser": "core/endpoint/",
+  "cron-parser": "core/config/",
   ajv: "scripts/",
   "fast-check": "test/",
   "bun:sqlite": "core/relay/",
@@ -106,8 +106,9 @@ export function importFindings(files: readonly Source[]): Finding[] {
 function importsOf({ path, text }: Source): Import[] {
   const bare = withoutComments(text);
   const found: Import[] = [];
-  const statement =
-    /^(?:import|export)\s+(type\s)?(?:[\w$*\s{},]*?\sfrom\s*)?"([^"\n]+)"|(?<![\w$.`'"])import\(\s*"([^"\n]+)"/gm;
+  const early = /^(?:import|export)\s+(type\s)?(?:[\w$*\s{},]*?\sfrom\s*)?"([^"\n]+)"/;
+  const late = /(?<![\w$.`'"])(?:import|require)\(\s*"([^"\n]+)"/;
+  const statement = new RegExp(`${early.source}|${late.source}`, "gm");
   for (const match of bare.matchAll(statement)) {
     const name = match[2] ?? match[3] ?? "";
     if (/[\s${}]/.test(name)) continue; // A program that is written out by a template.

@@ -7,6 +7,7 @@ import { readIfThere } from "../host/files.ts";
 import { spanPattern } from "../schema/batch_engine.ts";
 import { type EndpointConfigFile, endpointConfigSchema } from "../schema/config.ts";
 import { keyRecordSchema } from "../schema/envelope.ts";
+import type { Schedule } from "../schema/schedule.ts";
 import type { Schema } from "../schema/static.ts";
 import type { Problem } from "../schema/validate.ts";
 import { checkEndpointConfig } from "../schema/validate_settings.ts";
@@ -27,6 +28,8 @@ export interface EndpointConfig {
   /** Undefined: any command. */
   readonly commands?: readonly AllowedCommand[];
   readonly env: { readonly [name: string]: string };
+  /** Undefined: blocks may be asked for at any time. */
+  readonly schedule?: Schedule;
   readonly worker_init?: string;
   readonly python?: string;
   readonly log_level: "debug" | "info" | "warn" | "error";
@@ -55,11 +58,17 @@ export function parseEndpointConfig(bytes: Uint8Array, path: string): EndpointCo
   const value = checked.right;
   checkCommands(value, document, path);
   checkEnv(value, document, path);
-  const engine = engineConfig(value.engine, (keys, what) => {
-    const steps = ["engine", ...keys];
+  const complainOf = (top: string) => (keys: readonly string[], what: string) => {
+    const steps = [top, ...keys];
     return configError("config.bad_value", `"${steps.join(".")}" ${what}`, path, document.placeOf(steps));
-  });
-  return withDefaults(value, engine);
+  };
+  const engine = engineConfig(value.engine, complainOf("engine"));
+  const { schedule: said } = value;
+  const schedule = said === undefined ? undefined : checkedSchedule(said, complainOf("schedule"));
+  if (schedule !== undefined && engine.type !== "batch") {
+    throw complainOf("schedule")([], 'is for engines of blocks, and this one is of type "local"');
+  }
+  return withDefaults(value, engine, schedule);
 }
 
 /** A key below which everything is commented out counts as not there; in an engine, every key without a value. */
@@ -71,8 +80,8 @@ function withoutEmpty(value: unknown, deep = false): unknown {
   );
 }
 
-function withDefaults(file: EndpointConfigFile, engine: EngineConfig): EndpointConfig {
-  const { allow, env, log_level, commands, engine: _, ...rest } = file;
+function withDefaults(file: EndpointConfigFile, engine: EngineConfig, schedule: Schedule | undefined): EndpointConfig {
+  const { allow, env, log_level, commands, engine: _, schedule: _said, ...rest } = file;
   return {
     ...rest,
     engine,
@@ -90,6 +99,7 @@ function problemError(problem: Problem, value: unknown, document: YamlDocument, 
     .slice(1)
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
   const name = steps.length === 0 ? "The configuration" : `"${steps.join(".")}"`;
+    ...(schedule === undefined ? {} : { schedule }),
   const { additionalProperty: unknown, missingProperty: missing, allowedValues: allowed, tag } = problem.params;
   const found = steps.reduce<unknown>((at, step) => (at as { [key: string]: unknown } | undefined)?.[step], value);
   if (typeof unknown === "string") {

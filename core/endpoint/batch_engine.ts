@@ -12,9 +12,11 @@ import { GcError } from "../errors.ts";
 import { findCommand } from "../host/command.ts";
 import { endpointTasksMax } from "../limits.ts";
 import type { BatchEngine } from "../schema/batch_engine.ts";
+import type { Schedule } from "../schema/schedule.ts";
 import { nodeLocal } from "../worker/block_member.ts";
 import type { BatchSettings } from "./batch_settings.ts";
 import type { BlockDeskSettings } from "./block_desk.ts";
+import { OpeningHours } from "./opening_hours.ts";
 import { blockPlacement, slotsUnlimited } from "./worker_shape.ts";
 
 /** Before its end a block gets no more tasks: a tenth of its walltime, but neither too short nor too long. */
@@ -40,7 +42,7 @@ export interface BatchPlaces {
 }
 
 /** How the blocks of an engine behave. */
-export function batchSettings(engine: BatchEngine): BatchSettings {
+export function batchSettings(engine: BatchEngine, schedule?: Schedule): BatchSettings {
   const { blocks } = engine;
   const { absence, poll_s } = profileOf(engine.scheduler);
   return {
@@ -61,6 +63,7 @@ export function batchSettings(engine: BatchEngine): BatchSettings {
     poll_slow_ms: poll_s * 1000,
     absent_polls: absence.polls,
     absent_after_ms: absence.after_submit_s * 1000,
+    ...(schedule === undefined ? {} : { hours: new OpeningHours(schedule) }),
   };
 }
 

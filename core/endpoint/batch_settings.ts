@@ -1,6 +1,7 @@
 /** What a batch engine is set to do: read from its configuration by `batch_engine.ts`, obeyed by `blocks.ts`. */
 import type { LargestNode } from "../engine/largest_node.ts";
 import type { ScalingRules } from "../engine/scaling.ts";
+import type { OpeningHours } from "./opening_hours.ts";
 
 /** What a batch engine is set to do. */
 export interface BatchSettings extends ScalingRules {
@@ -8,6 +9,8 @@ export interface BatchSettings extends ScalingRules {
   readonly tasks_max: number;
   readonly largest?: LargestNode;
   readonly walltime_s: number;
+  /** When blocks may be asked for. Undefined: always. */
+  readonly hours?: OpeningHours;
   /** So long before its end a block gets no more tasks. */
   readonly warn_s: number;
   /** Between two submissions. */

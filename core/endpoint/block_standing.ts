@@ -115,6 +115,16 @@ export function noticeRestart(desk: Desk, block: string, standing: Standing, sig
   if (standing.stage === "up") standing.stage = "coming";
 }
 
+/** Workers from before a block was begun anew are dead, unless they answer. */
+export function buryStale(desk: Desk, standing: Standing): void {
+  for (const worker of standing.stale) {
+    if (desk.pool.workers.get(worker)?.state === "ready") continue;
+    standing.stale.delete(worker);
+    const reason = "its block was started anew by the scheduler";
+    if (desk.memory.workers.has(worker)) desk.effect({ t: "bury", worker, blame: false, reason });
+  }
+}
+
 /** Whether it has workers, and none of them is silent. */
 export function answers(desk: Desk, block: string): boolean {
   const workers = workersOf(desk, block);
@@ -133,8 +143,17 @@ export function loads(desk: Desk): { running: number; leaving: number } {
 }
 
 /** A block as scaling sees it. */
-export function viewOf(id: string, { ending, stage, known_ms, idle_since_ms }: Standing): BlockView {
-  return { id, stage: ending === undefined ? stage : "leaving", planned_ms: known_ms, idle_since_ms };
+export function viewOf(desk: Desk, id: string, { ending, stage, known_ms, idle_since_ms }: Standing): BlockView {
+  const manned = workersOf(desk, id).length > 0;
+  return { id, stage: ending === undefined ? stage : "leaving", planned_ms: known_ms, manned, idle_since_ms };
+}
+
+/** Since when no worker of a block that is up has a task, or is silent. */
+export function noticeIdleness(desk: Desk, block: string, standing: Standing, now_ms: number): void {
+  if (standing.stage !== "up") return;
+  const workers = workersOf(desk, block).map((id) => desk.pool.workers.get(id));
+  const busy = workers.some((worker) => worker?.state !== "ready" || worker.assigned.size > 0);
+  standing.idle_since_ms = busy ? undefined : (standing.idle_since_ms ?? now_ms);
 }
 
 /** A block for people. */

@@ -11,10 +11,12 @@ import {
   answers,
   blameless,
   blockInfo,
+  buryStale,
   endingWords,
   excuseOf,
   freshStanding,
   loads,
+  noticeIdleness,
   noticeRestart,
   type Standing,
   shiftTimes,
@@ -25,6 +27,7 @@ import {
 } from "./block_standing.ts";
 import type { Desk, EndpointEvent } from "./decision.ts";
 import type { BlockRow } from "./memory.ts";
+import { closedWords, type Opening } from "./opening_hours.ts";
 
 type SentEvent = Extract<EndpointEvent, { t: "block_sent" }>;
 type SeenEvent = Extract<EndpointEvent, { t: "blocks_seen" }>;
@@ -57,6 +60,7 @@ export class Blocks {
   private readonly past: BlockInfo[] = [];
   /** Where the configuration does not say how many slots a node has, the first worker does. */
   private slots_seen = 0;
+  private opening: Opening | undefined;
 
   constructor(settings: BatchSettings, makeId: () => { id: string; name: string }) {
     this.settings = settings;
@@ -72,7 +76,7 @@ export class Blocks {
   /** What should be done about blocks now; to be called after every event. */
   settle(desk: Desk, now_ms: number): void {
     this.watchClock(now_ms);
-    this.watchIdleness(desk, now_ms);
+    for (const [block, standing] of this.standings) noticeIdleness(desk, block, standing, now_ms);
     this.watchWalltime(desk, now_ms);
     if (this.stopping_ms !== undefined) this.giveAllBack(desk, this.stopping_ms, now_ms);
     else this.adjust(desk, now_ms);
@@ -174,6 +178,8 @@ export class Blocks {
 
   /** Why no more tasks run, in the words of the scheduler; undefined when there is nothing to say. */
   excuse(desk: Desk): string | undefined {
+    const closed = this.closed();
+    if (closed !== undefined) return `Its endpoint is ${closed}`;
     for (const [block, standing] of this.standings) {
       const row = desk.memory.blocks.get(block);
       if (row !== undefined && standing.stage === "coming") return excuseOf(row, standing);
@@ -181,6 +187,11 @@ export class Blocks {
     const [last] = this.past;
     if (desk.memory.blocks.size > 0 || last?.reason === undefined || this.failures === 0) return undefined;
     return `The last block was refused (${last.reason}); another one is asked for soon`;
+  }
+
+  /** Why it asks for no blocks whatever waits; undefined while it may. */
+  closed(): string | undefined {
+    return closedWords(this.opening);
   }
 
   /** For people: those that live, then those that ended lately. */
@@ -228,12 +239,7 @@ export class Blocks {
       standing.started_ms ??= startedAt(sight.started_ms, row, now_ms);
     standing.begun_ms = sight.started_ms ?? standing.begun_ms;
     standing.looked_ms = now_ms;
-    for (const worker of standing.stale) {
-      if (desk.pool.workers.get(worker)?.state === "ready") continue;
-      standing.stale.delete(worker);
-      const reason = "its block was started anew by the scheduler";
-      if (desk.memory.workers.has(worker)) desk.effect({ t: "bury", worker, blame: false, reason });
-    }
+    buryStale(desk, standing);
   }
 
   /** The scheduler says that it is over: its workers are buried first. */
@@ -276,15 +282,19 @@ export class Blocks {
   /** More blocks, or fewer. While the engine is paused only fewer. */
   private adjust(desk: Desk, now_ms: number): void {
     const views: BlockView[] = [...desk.memory.blocks].map(([id, row]) => {
-      return viewOf(id, this.standings.get(id) ?? freshStanding(row.planned_ms));
+      return viewOf(desk, id, this.standings.get(id) ?? freshStanding(row.planned_ms));
     });
     const paused = desk.memory.paused !== undefined;
     // What a block that leaves still has is no reason for another one.
     const { running, leaving } = loads(desk);
     const waiting = paused ? 0 : Math.max(0, desk.memory.unfinished - running - leaving);
     const known = Number.isFinite(this.settings.slots_per_node) || this.slots_seen === 0;
+    this.opening = this.settings.hours?.at(now_ms);
+    const { is: hours = "open", changes_ms } = this.opening ?? {};
+    if (changes_ms !== undefined) desk.effect({ t: "wake", at_ms: changes_ms });
     const rules = {
       ...this.settings,
+      ...(hours === "open" ? {} : { closed: this.settings.hours?.running_blocks ?? "keep" }),
       min_blocks: paused ? 0 : this.kept(desk),
       ...(known ? {} : { slots_per_node: this.slots_seen }),
       ...(this.hurry ? { max_idle_ms: 0 } : {}),
@@ -365,15 +375,6 @@ export class Blocks {
     this.next_submit_ms -= back_ms;
     if (this.stopping_ms !== undefined) this.stopping_ms -= back_ms;
     for (const standing of this.standings.values()) shiftTimes(standing, back_ms);
-  }
-
-  private watchIdleness(desk: Desk, now_ms: number): void {
-    for (const [block, standing] of this.standings) {
-      if (standing.stage !== "up") continue;
-      const workers = workersOf(desk, block).map((id) => desk.pool.workers.get(id));
-      const busy = workers.some((worker) => worker?.state !== "ready" || worker.assigned.size > 0);
-      standing.idle_since_ms = busy ? undefined : (standing.idle_since_ms ?? now_ms);
-    }
   }
 
   private watchWalltime(desk: Desk, now_ms: number): void {

@@ -78,7 +78,7 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
   const { engine } = config;
   const settings: EngineSettings =
     engine.type === "batch"
-      ? batchSettings(engine)
+      ? batchSettings(engine, config.schedule)
       : {
           kind: "local",
           workers: engine.workers,

@@ -328,7 +328,15 @@ export class EndpointState {
       const { last_words: _, ...open } = block;
       return asker.user.id === this.self.owner ? block : open;
     });
-    return { ...answer, blocks, blocks_kept: this.blocks.kept(desk), blocks_max: this.settings.max_blocks };
+    const closed = this.blocks.closed();
+    const reason = answer.reason ?? closed;
+    return {
+      ...answer,
+      ...(reason === undefined ? {} : { reason }),
+      blocks,
+      blocks_kept: this.blocks.kept(desk),
+      blocks_max: this.settings.max_blocks,
+    };
   }
 
   /** The id of a block ends in zeros: those of its workers begin the same. */

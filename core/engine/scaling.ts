@@ -14,6 +14,8 @@ export interface ScalingRules {
   readonly parallelism: number;
   /** A block without a task for so long is given back. */
   readonly max_idle_ms: number;
+  /** It is outside its hours: nothing is asked for, what has not started is withdrawn; what runs goes on, or leaves. */
+  readonly closed?: "keep" | "drain";
 }
 
 /** One block as scaling sees it. */
@@ -22,6 +24,8 @@ export interface BlockView {
   /** `coming`: asked for, no worker yet. `up`: it has or had workers. `leaving`: it is being given back. */
   readonly stage: "coming" | "up" | "leaving";
   readonly planned_ms: number;
+  /** A worker of it is known, from this life of the endpoint or an earlier one: it has started. */
+  readonly manned?: boolean;
   /** Since when no task is with it; undefined while it is busy, or not up yet. */
   readonly idle_since_ms: number | undefined;
 }
@@ -46,6 +50,7 @@ export function scale(
   first: boolean,
   now_ms: number,
 ): ScalingPlan {
+  if (rules.closed !== undefined) return close(rules, tasks, blocks, now_ms, rules.closed);
   const live = blocks.filter(({ stage }) => stage !== "leaving");
   const wanted = Math.max(first ? Math.min(rules.init_blocks, rules.max_blocks) : 0, demand(rules, tasks));
   // What leaves is still there, and counts against the limit until it has gone.
@@ -82,6 +87,22 @@ export function scale(
     spare--;
   }
   return { more, drain, withdraw, look_again_ms };
+}
+
+/** Outside its hours an endpoint has no demand but for what runs. */
+function close(
+  { closed: _, ...rules }: ScalingRules,
+  { running }: { running: number },
+  blocks: readonly BlockView[],
+  now_ms: number,
+  how: "keep" | "drain",
+): ScalingPlan {
+  const unstarted = blocks.filter(({ stage, manned }) => stage === "coming" && manned !== true);
+  const others = blocks.filter((block) => !unstarted.includes(block));
+  const { drain, look_again_ms } = scale({ ...rules, min_blocks: 0 }, { waiting: 0, running }, others, false, now_ms);
+  const up = others.filter(({ stage }) => stage === "up").map(({ id }) => id);
+  // One that has workers which do not answer yet, as after a restart, may well have tasks.
+  return { more: 0, drain: how === "drain" ? up : drain, withdraw: unstarted.map(({ id }) => id), look_again_ms };
 }
 
 function demand(rules: ScalingRules, { waiting, running }: { waiting: number; running: number }): number {

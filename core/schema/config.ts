@@ -12,6 +12,7 @@ import {
   threadPoolEngineSchema,
 } from "./globus_engine.ts";
 import { containerSchema, cpuAffinitySchema } from "./placement.ts";
+import { scheduleSchema } from "./schedule.ts";
 import type { Schema, Static } from "./static.ts";
 
 const userIds = { type: "array", items: keyRecordSchema.properties.id, maxItems: 10000 } as const;
@@ -108,6 +109,7 @@ export const endpointConfigSchema = {
       ],
       discriminator: { propertyName: "type" },
     },
+    schedule: scheduleSchema,
     allow: accessSchema,
     commands: {
       type: "array",

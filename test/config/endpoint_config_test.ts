@@ -38,6 +38,16 @@ describe("parseEndpointConfig()", () => {
     expect(config.commands).toEqual([{ argv: ["hostname"] }]);
   });
 
+  test("reads a schedule, with the time zone of the machine where it names none", () => {
+    const text = 'engine: {type: batch, scheduler: slurm}\nschedule: {windows: [{from: "0 18 * * mon-fri", for: 14h}]}';
+    expect(read(text).schedule).toEqual({
+      timezone: Intl.DateTimeFormat().resolvedOptions().timeZone,
+      windows: [{ from: "0 18 * * mon-fri", for_s: 14 * 3600 }],
+      pauses: [],
+      running_blocks: "keep",
+    });
+  });
+
   test("takes a key below which all is commented out for absent", () => {
     expect(read("engine: {type: local}\nallow:\n  # users: []\n").allow.public).toBe(false);
   });
@@ -59,13 +69,32 @@ describe("parseEndpointConfig()", () => {
     ["broken YAML", "engine: {type: local\n", "2:1", "not plain YAML"],
     ["a second document", "engine: {type: local}\n---\nengine: {type: local}\n", "2:1", "not plain YAML"],
   ];
-  test.each(mistakes)("names line and column of %s, and what would be right", (_, text, place, words) => {
-    const error = refusal(text);
-    expect(error.kind).toBe("config");
-    expect(error.message).toContain(`(config.yaml:${place})`);
-    expect(error.message).toContain(words);
-    expect(error.hint).toBe(`\${EDITOR:-vi} +${place.split(":")[0]} config.yaml`);
-  });
+  const blocks = "engine: {type: batch, scheduler: slurm}\nschedule:\n";
+  const badSchedules: typeof mistakes = [
+    ["a field out of range", `${blocks}  windows:\n  - {from: "61 18 * * *", for: 1h}\n`, "4:12", "range 0-59"],
+    ["a mistyped day", `${blocks}  windows:\n  - {from: "0 18 * * mon-fry", for: 1h}\n`, "4:12", '"fry"'],
+    ["too few fields", `${blocks}  windows:\n  - {from: "0 18", for: 1h}\n`, "4:12", "has 2 fields, not the five"],
+    ["a random time", `${blocks}  pauses:\n  - {from: "H 3 * * *", for: 1h}\n`, "4:12", "no fixed time"],
+    ["an unknown word", `${blocks}  pauses:\n  - {from: "@nightly", for: 1h}\n`, "4:12", "none of @yearly"],
+    ["a day that never comes", `${blocks}  pauses:\n  - {from: "0 0 30 2 *", for: 1h}\n`, "4:12", "30 2"],
+    ["a bad end", `${blocks}  windows:\n  - from: "0 18 * * *"\n    until: "0 25 * * *"\n`, "5:12", "range 0-23"],
+    ["no end", `${blocks}  windows:\n  - {from: "0 18 * * *"}\n`, "4:5", 'either "for" or "until"'],
+    ["two ends", `${blocks}  windows:\n  - {from: "@daily", for: 1h, until: "@hourly"}\n`, "4:5", "either"],
+    ["no length", `${blocks}  windows:\n  - {from: "@daily", for: 0m}\n`, "4:27", "never be open"],
+    ["a made up zone", `${blocks}  timezone: Mars/One\n  pauses: [{from: "@daily", for: 1h}]\n`, "3:13", "IANA"],
+    ["an empty schedule", `${blocks}  running_blocks: keep\n`, "3:3", 'neither "windows" nor "pauses"'],
+    ["no blocks", 'engine: {type: local}\nschedule: {windows: [{from: "@daily", for: 1h}]}\n', "2:11", "blocks"],
+  ];
+  test.each([...mistakes, ...badSchedules])(
+    "names line and column of %s, and what would be right",
+    (_, text, place, words) => {
+      const error = refusal(text);
+      expect(error.kind).toBe("config");
+      expect(error.message).toContain(`(config.yaml:${place})`);
+      expect(error.message).toContain(words);
+      expect(error.hint).toBe(`\${EDITOR:-vi} +${place.split(":")[0]} config.yaml`);
+    },
+  );
 
   const bombs: [what: string, text: string | Uint8Array, code: string][] = [
     ["aliases that multiply", billionLaughs(), "config.aliases"],
@@ -118,10 +147,15 @@ describe("commentedYaml()", () => {
       .split("\n")
       .map((line) => line.replace(/^( *)# ((?: {2,})?(?:- )*[a-z_A-Z]+:(?: .*)?|(?: {2,})- .*)$/, "$1$2"))
       .join("\n");
-    const config = read(uncommented);
+    // Hours are for engines of blocks, and this one is local.
+    expect(refusal(uncommented).message).toContain('"schedule" is for engines of blocks');
+    const withoutHours = uncommented.replace(/^schedule:\n(?: .*\n)*/m, "");
+    const config = read(withoutHours);
     expect(config.commands).toEqual([{ argv: ["hostname"] }]);
     expect(config.env).toEqual({ OMP_NUM_THREADS: "1" });
     expect(config.engine).toMatchObject({ memory_mib: 8192 });
+    const hours = /^schedule:\n(?: .*\n)*/m.exec(uncommented)?.[0] ?? "";
+    expect(read(`engine: {type: batch, scheduler: slurm}\n${hours}`).schedule?.windows).toHaveLength(1);
   });
 
   test("quotes values that YAML would take for something else", () => {
