@@ -14,6 +14,10 @@ import { checkEndpointConfig } from "../schema/validate_settings.ts";
 import { configError, parseYaml, type YamlDocument } from "./document.ts";
 import { type EngineConfig, engineConfig } from "./engine_config.ts";
 import { nearest } from "./nearest.ts";
+import { checkedSchedule } from "./schedule.ts";
+
+/** Tells where the keys of a configuration stand. */
+export type Places = Pick<YamlDocument, "placeOf" | "placeOfKey">;
 
 /** One command that an endpoint allows: exactly this argv, or the script with this hash. */
 export type AllowedCommand = { readonly argv: readonly string[] } | { readonly script_sha256: string };
@@ -24,12 +28,14 @@ export interface EndpointConfig {
   /** Name of the context to work for. */
   readonly relay?: string;
   readonly engine: EngineConfig;
+  /** Undefined: blocks may be asked for at any time. */
+  readonly schedule?: Schedule;
   readonly allow: { readonly users: readonly string[]; readonly public: boolean; readonly deny: readonly string[] };
   /** Undefined: any command. */
   readonly commands?: readonly AllowedCommand[];
+  /** Ids, or SHA-256 with or without `sha256:`. Undefined: any Python function, and none where commands are listed. */
+  readonly allowed_functions?: readonly string[];
   readonly env: { readonly [name: string]: string };
-  /** Undefined: blocks may be asked for at any time. */
-  readonly schedule?: Schedule;
   readonly worker_init?: string;
   readonly python?: string;
   readonly log_level: "debug" | "info" | "warn" | "error";
@@ -52,7 +58,15 @@ export function loadEndpointConfig(path: string): EndpointConfig {
 /** Checks the text of a configuration; `path` is for errors. */
 export function parseEndpointConfig(bytes: Uint8Array, path: string): EndpointConfig {
   const document = parseYaml(bytes, path);
-  const written = withoutEmpty(document.value ?? {});
+  return checkedConfig(document.value ?? {}, document, path);
+}
+
+/**
+ * Checks a configuration whose keys stand in a document, not necessarily at the same places: `document` tells where.
+ * @throws GcError config `config.*` with the place.
+ */
+export function checkedConfig(given: unknown, document: Places, path: string): EndpointConfig {
+  const written = withoutEmpty(given);
   const checked = checkEndpointConfig(written);
   if ("wrong" in checked) throw problemError(checked.wrong, written, document, path);
   const value = checked.right;
@@ -85,6 +99,7 @@ function withDefaults(file: EndpointConfigFile, engine: EngineConfig, schedule: 
   return {
     ...rest,
     engine,
+    ...(schedule === undefined ? {} : { schedule }),
     allow: { users: allow?.users ?? [], public: allow?.public ?? false, deny: allow?.deny ?? [] },
     ...(commands === undefined ? {} : { commands: commands as AllowedCommand[] }),
     env: env ?? {},
@@ -93,13 +108,12 @@ function withDefaults(file: EndpointConfigFile, engine: EngineConfig, schedule: 
 }
 
 /** A failed rule as a sentence with its place and, for a mistyped word, what was probably meant. */
-function problemError(problem: Problem, value: unknown, document: YamlDocument, path: string): GcError {
+function problemError(problem: Problem, value: unknown, document: Places, path: string): GcError {
   const steps = problem.path
     .split("/")
     .slice(1)
     .map((step) => step.replaceAll("~1", "/").replaceAll("~0", "~"));
   const name = steps.length === 0 ? "The configuration" : `"${steps.join(".")}"`;
-    ...(schedule === undefined ? {} : { schedule }),
   const { additionalProperty: unknown, missingProperty: missing, allowedValues: allowed, tag } = problem.params;
   const found = steps.reduce<unknown>((at, step) => (at as { [key: string]: unknown } | undefined)?.[step], value);
   if (typeof unknown === "string") {
@@ -212,7 +226,7 @@ function shown(value: unknown): string {
   return text.length > 80 ? `${text.slice(0, 77)}...` : text;
 }
 
-function checkCommands(file: EndpointConfigFile, document: YamlDocument, path: string): void {
+function checkCommands(file: EndpointConfigFile, document: Places, path: string): void {
   for (const [i, command] of (file.commands ?? []).entries()) {
     if ((command.argv === undefined) !== (command.script_sha256 === undefined)) continue;
     const what = `"commands.${i}" must have either "argv" or "script_sha256"`;
@@ -220,7 +234,7 @@ function checkCommands(file: EndpointConfigFile, document: YamlDocument, path: s
   }
 }
 
-function checkEnv(file: EndpointConfigFile, document: YamlDocument, path: string): void {
+function checkEnv(file: EndpointConfigFile, document: Places, path: string): void {
   for (const [name, value] of Object.entries(file.env ?? {})) {
     const place = document.placeOfKey(["env"], name);
     if (!/^[A-Za-z_][A-Za-z0-9_]*$/.test(name)) {
