@@ -3,6 +3,7 @@ import * as fs from "node:fs";
 import type { Command } from "commander";
 import { GcError } from "../../core/errors.ts";
 import { makePrivateDir } from "../../core/host/files.ts";
+import { freePort } from "../../core/host/free_port.ts";
 import { leaseIsLive, readLease } from "../../core/host/lease.ts";
 import type { RelayStatus } from "../../core/relay/admin.ts";
 import { ensureLocalRelay } from "../../core/relay/local.ts";
@@ -30,7 +31,10 @@ export function describe(parent: Command, cli: Cli): void {
         "answers on a Unix socket that only you can reach; others reach it once you say where to listen. What you " +
         "say is kept for the next start.",
     )
-    .option("--listen <host:port>", "also accept connections over TCP, with TLS and a certificate of its own")
+    .option(
+      "--listen <host:port>",
+      "also accept connections over TCP, with TLS and a certificate of its own; port 0: any",
+    )
     .option("--no-listen", "no longer accept connections over TCP")
     .option("--behind-proxy", "speak no TLS: something in front of it does")
     .option("--public-url <url>", "where people reach it, for invites (https://gc.example.org)")
@@ -54,7 +58,7 @@ async function up(cli: Cli, options: UpOptions): Promise<void> {
       hint: "gc relay status, or gc relay down first",
     });
   }
-  const config = configured(readRelayConfig(home.relay), options);
+  const config = await withPort(configured(readRelayConfig(home.relay), options));
   writeRelayConfig(home.relay, config);
   if (options.detach === true) {
     await ensureLocalRelay(home, host);
@@ -93,6 +97,13 @@ function configured(kept: RelayConfig, options: UpOptions): RelayConfig {
     ...(proxied === undefined ? {} : { behind_proxy: proxied }),
     ...(url === undefined ? {} : { public_url: url }),
   };
+}
+
+/** Invites name the port, so one that we may choose is chosen once, not at every start. */
+async function withPort(config: RelayConfig): Promise<RelayConfig> {
+  if (config.listen === undefined || parseListen(config.listen).port !== 0) return config;
+  const port = await freePort(parseListen(config.listen).hostname);
+  return { ...config, listen: config.listen.replace(/0+$/, String(port)) };
 }
 
 function tell(cli: Cli, status: RelayStatus): void {

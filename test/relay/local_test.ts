@@ -98,6 +98,6 @@ test("up, status, invite, users, backup, down and restore work from the command 
   const restored = JSON.parse((await run(["relay", "restore", file, "--json"])).out);
   expect(restored.epoch).not.toBe(epoch);
   expect((await run(["relay", "up", "--detach"])).code).toBe(0);
-  // Where to listen was kept.
-  expect(await status()).toMatchObject({ epoch: restored.epoch, listen: "127.0.0.1:0" });
+  // Where to listen was kept, with the port that was chosen: invites name it.
+  expect(await status()).toMatchObject({ epoch: restored.epoch, listen: url.slice("https://".length), url });
 }, 20_000);
