@@ -20,6 +20,8 @@ export interface GlobalOptions {
 }
 
 export interface Cli {
+  /** The command line, without the program. */
+  readonly words: readonly string[];
   readonly host: Host;
   readonly env: Host["env"];
   /** The home folder; the first use checks whose it is and who may write there. */
@@ -60,6 +62,7 @@ export async function makeCli(words: readonly string[]): Promise<UnsettledCli> {
   let home: Home | undefined;
   let printer = makePrinter(modeOf({ json: own.includes("--json") }, env), painters);
   return {
+    words,
     host,
     env: host.env,
     terminal,

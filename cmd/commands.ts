@@ -32,6 +32,7 @@ export const groups: { readonly [word: string]: { readonly summary: string; read
   endpoint: { summary: "Set up and run endpoints: where tasks run", heading: "Places:" },
   relay: { summary: "Run a relay: where envelopes wait", heading: "Places:" },
   context: { summary: "Choose which relay to talk to", heading: "Places:" },
+  function: { summary: "Keep Python functions to call again, and share them", heading: "Tasks:" },
   sdk: { summary: "Use gc from other languages", heading: "You and this machine:" },
 };
 
@@ -76,11 +77,6 @@ export const commands: readonly CommandEntry[] = [
     words: ["endpoint", "configure"],
     summary: "Write the configuration of a new endpoint",
     load: () => import("./endpoint/configure.ts"),
-  },
-  {
-    words: ["endpoint", "import"],
-    summary: "Make an endpoint of one of Globus Compute",
-    load: () => import("./endpoint/import.ts"),
   },
   { words: ["endpoint", "start"], summary: "Start an endpoint", load: () => import("./endpoint/start.ts") },
   { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: () => import("./endpoint/stop.ts") },
@@ -187,6 +183,39 @@ export const commands: readonly CommandEntry[] = [
     words: ["context", "use"],
     summary: "Choose the relay that commands talk to",
     load: () => import("./context/use.ts"),
+  },
+
+  {
+    words: ["function", "register"],
+    summary: "Keep a Python function under an id",
+    load: () => import("./function/register.ts"),
+  },
+  {
+    words: ["function", "list"],
+    alias: "ls",
+    summary: "List registered functions",
+    load: () => import("./function/list.ts"),
+  },
+  {
+    words: ["function", "show"],
+    summary: "Show a registered function",
+    load: () => import("./function/show.ts"),
+  },
+  {
+    words: ["function", "delete"],
+    alias: "rm",
+    summary: "Forget a registered function",
+    load: () => import("./function/delete.ts"),
+  },
+  {
+    words: ["function", "share"],
+    summary: "Print a function as a signed document",
+    load: () => import("./function/share.ts"),
+  },
+  {
+    words: ["function", "import"],
+    summary: "Keep a function that somebody shared",
+    load: () => import("./function/import.ts"),
   },
 
   { words: ["sdk", "python"], summary: "Print the Python SDK", load: () => import("./sdk/python.ts") },

@@ -11,18 +11,21 @@ import { writeFully } from "./streams.ts";
 
 export interface PythonOptions {
   python?: string;
+  function?: string;
   args?: string;
   kwargs?: string;
   interpreter?: string;
 }
 
-/** The call that the options ask for; undefined when they ask for none. @throws GcError usage, io. */
-export function pythonCallOf(options: PythonOptions): PythonCall | undefined {
+/**
+ * The call that the options ask for; `registered`: of this function, instead of the one that they name.
+ * @throws GcError usage, io.
+ */
+export function pythonCallOf(options: PythonOptions, registered?: Pick<PythonCall, "code" | "function">): PythonCall {
   const { python, interpreter } = options;
-  if (python === undefined) {
+  if ((python === undefined) === (registered === undefined)) {
     const stray = (["args", "kwargs", "interpreter"] as const).find((name) => options[name] !== undefined);
-    if (stray !== undefined) throw wrong(`--${stray} belongs to --python`);
-    return undefined;
+    throw wrong(python === undefined ? `--${stray} belongs to --python or --function` : "Give --python or --function");
   }
   const args = json(options.args ?? "[]", "--args");
   const kwargs = json(options.kwargs ?? "{}", "--kwargs");
@@ -32,15 +35,17 @@ export function pythonCallOf(options: PythonOptions): PythonCall | undefined {
   }
   // The texts as they were typed: a number that is too large for JavaScript stays what it is.
   const text = `{"args":${options.args ?? "[]"},"kwargs":${options.kwargs ?? "{}"}}`;
-  const call: PythonCall = { code: codeOf(python), arguments: { kind: "json", text } };
+  const what = registered ?? { code: pythonCodeOf(python ?? "") };
+  const call: PythonCall = { ...what, arguments: { kind: "json", text } };
   return interpreter === undefined ? call : { ...call, interpreter };
 }
 
-function codeOf(words: string): PythonCode {
+/** The code that FILE.py:FUNCTION or MODULE:FUNCTION names. @throws GcError usage, io. */
+export function pythonCodeOf(words: string): PythonCode {
   const at = words.lastIndexOf(":");
   const [where, entry] = [words.slice(0, at), words.slice(at + 1)];
   if (at < 1 || !/^[^\s.:]+([.][^\s.:]+)*$/.test(entry)) {
-    throw wrong(`--python takes FILE.py:FUNCTION or MODULE:FUNCTION, not "${words}"`);
+    throw wrong(`A function is named by FILE.py:FUNCTION or MODULE:FUNCTION, not "${words}"`);
   }
   if (!where.endsWith(".py") && !where.includes("/")) return { kind: "import", module: where, entry };
   try {

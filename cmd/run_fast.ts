@@ -60,7 +60,7 @@ export async function runFast({ words, options }: FastRun): Promise<number> {
   process.on("unhandledRejection", (error) => process.exit(tell(error)));
   try {
     const { runOne } = await import("./run_one.ts");
-    return await runOne(cli, words, options);
+    return await runOne(cli, words, options, true);
   } catch (error) {
     return tell(error);
   }

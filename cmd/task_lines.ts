@@ -7,7 +7,7 @@ import { nearest } from "../core/config/nearest.ts";
 import { GcError, messageOf } from "../core/errors.ts";
 import { fileError } from "../core/host/files.ts";
 import { bodyBytesMax, tasksPerEnvelopeMax } from "../core/limits.ts";
-import { type TaskSpec, taskSpecSchema } from "../core/schema/task.ts";
+import { type TaskSpec, taskKinds, taskSpecSchema } from "../core/schema/task.ts";
 import { problems } from "../core/schema/validate.ts";
 import { readSome } from "./streams.ts";
 
@@ -60,8 +60,8 @@ export function taskOf(line: string, number: number): TaskSpec {
   const [problem] = problems("task_spec", spec);
   if (problem !== undefined) throw wrong(number, sentence(problem));
   const task = spec as TaskSpec;
-  const kinds = [task.argv, task.script, task.python].filter((kind) => kind !== undefined);
-  if (kinds.length !== 1) throw wrong(number, 'it needs either "argv", "script" or "python"');
+  const kinds = taskKinds.filter((kind) => task[kind] !== undefined);
+  if (kinds.length !== 1) throw wrong(number, 'it needs either "argv", "script", "python" or "python_script"');
   if (task.stdin?.kind === "stream")
     throw wrong(number, "its input cannot be a stream, because nobody will be attached");
   return task;

@@ -60,7 +60,8 @@ function asText(cli: Cli, shown: Shown): string {
     ["engine", engineText(config.engine)],
     ["may submit", allowed],
     ["may not", config.allow.deny.length === 0 ? undefined : config.allow.deny.join(", ")],
-    ["commands", config.commands === undefined ? "any" : `${config.commands.length} allowed`],
+    ["commands", listed(config.commands, config.allowed_functions)],
+    ["functions", listed(config.allowed_functions, config.commands)],
     ["config", shown.config_path],
     ["log", shown.log_path],
   ];
@@ -75,4 +76,10 @@ function engineText(engine: EngineConfig): string {
   if (engine.type === "local") return `local, ${engine.slots ?? "as many as cores"} slots`;
   const { min, max, nodes } = engine.blocks;
   return `${engine.scheduler}, ${min} to ${max} blocks of ${nodes === 1 ? "1 node" : `${nodes} nodes`}`;
+}
+
+/** What one list allows. `other`: with a list of the other kind alone, nothing of this kind runs. */
+function listed(own: readonly unknown[] | undefined, other: readonly unknown[] | undefined): string {
+  if (own !== undefined) return `${own.length} allowed`;
+  return other === undefined ? "any" : "none";
 }

@@ -149,7 +149,7 @@ function whatOf(command: readonly string[], options: MapOptions): What {
       });
     }
     const call = pythonCallOf({ python, ...(interpreter === undefined ? {} : { interpreter }) });
-    if (call !== undefined) return { kind: "python", call, name: python };
+    return { kind: "python", call, name: python };
   }
   const [first] = command;
   if (first === undefined) {

@@ -7,6 +7,7 @@ import { GcError, messageOf } from "../../core/errors.ts";
 import type { SdkAsk } from "../../core/schema/sdk_message.ts";
 import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../../core/task/id.ts";
 import { collect } from "../collect.ts";
+import { deleteFunction, findFunction, registerFunction } from "../function/store.ts";
 import { standings } from "../standings.ts";
 import { groupOf } from "../task_batch.ts";
 import type { TaskDesk } from "../task_desk.ts";
@@ -71,6 +72,18 @@ async function reply(parts: BridgeParts, request: SdkAsk): Promise<object> {
     }
     case "endpoint":
       return endpointStatus(parts, request.endpoint);
+    case "register": {
+      const { name, description, body } = request;
+      const about = description === undefined ? {} : { description };
+      const { id, sha256 } = registerFunction(desk.cli, { name, ...about, body });
+      return { t: "registered", id, sha256 };
+    }
+    case "function": {
+      const { id, sha256, statement } = findFunction(desk.cli.home, request.function);
+      return { t: "function", id, sha256, ...statement };
+    }
+    case "forget":
+      return { t: "forgotten", id: deleteFunction(desk.cli.home, request.function) };
     case "whoami":
       return { t: "whoami", id: user, context: desk.context.name };
   }

@@ -6,7 +6,7 @@
  */
 import { GcError, messageOf } from "../../core/errors.ts";
 import type { SdkSubmit } from "../../core/schema/sdk_message.ts";
-import type { TaskSpec } from "../../core/schema/task.ts";
+import { type TaskSpec, taskKinds } from "../../core/schema/task.ts";
 import type { Fate } from "../../core/submit/client.ts";
 import { newUuid } from "../../core/submit/composer.ts";
 import type { FoundEndpoint } from "../../core/submit/endpoint_lookup.ts";
@@ -205,11 +205,11 @@ export class Submissions {
 
 /** One task of a batch. @throws GcError data `task.no_command`. */
 function checked(base: TaskSpec, task: TaskSpec, index: number): TaskSpec {
-  const { argv, script, python, stdin } = { ...base, ...task };
+  const whole = { ...base, ...task };
   const wrong = (what: string): GcError => new GcError("data", "task.invalid", `Task ${index} ${what}`);
-  if ([argv, script, python].filter((each) => each !== undefined).length !== 1) {
-    throw wrong('needs one of "argv", "script" and "python"');
+  if (taskKinds.filter((kind) => whole[kind] !== undefined).length !== 1) {
+    throw wrong('needs one of "argv", "script", "python" and "python_script"');
   }
-  if (stdin?.kind === "stream") throw wrong("cannot get its input as a stream, because nobody is attached");
+  if (whole.stdin?.kind === "stream") throw wrong("cannot get its input as a stream, because nobody is attached");
   return task;
 }

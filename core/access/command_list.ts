@@ -21,6 +21,10 @@ export function requireCommand(rules: readonly CommandRule[] | undefined, task: 
     const message = "This endpoint runs only the commands that its owner listed, and no Python functions";
     throw new GcError("permission", "command.denied", message, { hint: "Send it as a command that is listed" });
   }
+  if (task.python_script !== undefined) {
+    const message = "This endpoint runs only the commands that its owner listed, and no Python scripts";
+    throw new GcError("permission", "command.denied", message, { hint: "Send it as a command that is listed" });
+  }
   const one = (task.argv === undefined) !== (task.script === undefined);
   if (!one || !rules.some((rule) => allows(rule, task))) {
     throw new GcError("permission", "command.denied", "This endpoint runs only the commands that its owner listed");

@@ -3,7 +3,7 @@
  * goes out. Here access list and command list are asked, before anything is stored.
  */
 import type { AccessList } from "../access/access_list.ts";
-import { type CommandRule, requireCommand } from "../access/command_list.ts";
+import { type AllowLists, requireListed } from "../access/function_list.ts";
 import type { Identity } from "../access/principal.ts";
 import type { Arrival } from "../engine/held_envelope.ts";
 import { composeAccept, composeLive, composeResult, openLive, openTasks } from "../envelope/compose.ts";
@@ -14,7 +14,7 @@ import type { Host } from "../host/host.ts";
 import type { KeyRecord, TaskHeader } from "../schema/envelope.ts";
 import { fromUserLive } from "../schema/live_message.ts";
 import type { Output, Result } from "../schema/result.ts";
-import type { TaskBody, TaskSpec } from "../schema/task.ts";
+import { type TaskBody, type TaskSpec, taskKinds } from "../schema/task.ts";
 import { fits } from "../schema/validate.ts";
 import { formatUuid } from "../task/id.ts";
 import type { Frameable } from "../wire/codec.ts";
@@ -30,7 +30,7 @@ const rememberedMax = 10_000;
 export class Courier {
   private readonly identity: Identity;
   private readonly access: AccessList;
-  private readonly commands: readonly CommandRule[] | undefined;
+  private readonly lists: AllowLists;
   private readonly host: Host;
   private readonly sealer: Sealer;
   private readonly opener: Opener;
@@ -40,13 +40,13 @@ export class Courier {
   constructor(
     identity: Identity,
     access: AccessList,
-    commands: readonly CommandRule[] | undefined,
+    lists: AllowLists,
     host: Host,
     keys: { sealer: Sealer; opener: Opener } = { sealer: new Sealer(host.random), opener: new Opener(identity) },
   ) {
     this.identity = identity;
     this.access = access;
-    this.commands = commands;
+    this.lists = lists;
     this.host = host;
     this.sealer = keys.sealer;
     this.opener = keys.opener;
@@ -134,10 +134,11 @@ export class Courier {
       this.access.require(header.from, "submit", this.identity.id);
       body.tasks.forEach((over, index) => {
         const spec: TaskSpec = { ...body.base, ...over };
-        if (spec.argv === undefined && spec.script === undefined && spec.python === undefined) {
+        if (taskKinds.every((kind) => spec[kind] === undefined)) {
           throw bad(`task ${index} names neither argv nor a script nor a Python function`);
         }
-        requireCommand(this.commands, spec);
+        requireListed(this.lists, spec);
+        requireNoTemplate(spec);
       });
       return undefined;
     } catch (error) {
@@ -175,6 +176,17 @@ export class Courier {
     bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
     return formatUuid(bytes);
   }
+}
+
+/** Endpoints have no templates; a task that wants another configuration is not run in the one that there is. */
+function requireNoTemplate({ user_endpoint_config: wanted }: TaskSpec): void {
+  const keys = Object.keys(wanted ?? {});
+  if (keys.length === 0) return;
+  const said = keys.map((key) => `"${key}"`).join(", ");
+  const message =
+    `The configuration of this endpoint is no template, so the user_endpoint_config of the task (${said}) has no ` +
+    "place in it: leave it out, or ask its owner";
+  throw new GcError("permission", "config.no_template", message);
 }
 
 /** The last `keep_bytes` of a captured stream. */

@@ -86,7 +86,8 @@ export async function runEndpoint(options: EndpointOptions, host: Host): Promise
           largest: localPlacement(engine, host).resources,
         };
   const state = new EndpointState(self, settings);
-  const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), config.commands, host);
+  const lists = { commands: config.commands, functions: config.allowed_functions };
+  const courier = new Courier(own.identity, new AccessList({ owner, ...config.allow }), lists, host);
   const journal = openJournal(paths.journal);
   await journal.replay(
     (bytes) => courier.reopen(bytes),

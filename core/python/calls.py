@@ -111,7 +111,22 @@ def unpickle(pickled, what):
             'The %s was pickled with %s, which %s has not: install it there, or send source and JSON'
             % (what, serializer, HERE),
         )
-    return reader.loads(base64.b64decode(pickled["base64"]))
+    wanted, found = pickled.get("serializer_version"), getattr(reader, "__version__", None)
+    if wanted is not None and wanted != found:
+        raise Trouble(
+            "VersionMismatch",
+            "The %s was pickled with %s %s, and %s has %s %s: its pickles are only read by the same version. Install "
+            "%s==%s there, or send source and JSON"
+            % (what, serializer, wanted, HERE, serializer, found, serializer, wanted),
+        )
+    try:
+        return reader.loads(base64.b64decode(pickled["base64"]))
+    except ImportError as error:
+        raise Trouble(
+            "ModuleMissing",
+            "The %s cannot be unpickled by %s (%s): install what is missing there, or send source and JSON"
+            % (what, HERE, error),
+        )
 
 
 def arguments_of(given):
@@ -168,9 +183,14 @@ def run_async(awaitable):
 def value_of(value, how, limit):
     """The value as it travels."""
     if how == "pickle":
-        text = base64.b64encode(pickled_bytes(value)).decode("ascii")
+        data, serializer = pickled_bytes(value)
+        text = base64.b64encode(data).decode("ascii")
         check_size(len(text), limit, "a pickle")
-        return {"kind": "pickle", "base64": text, "version": VERSION}
+        told = {"kind": "pickle", "base64": text, "version": VERSION}
+        if serializer is not None:
+            told["serializer"] = serializer.__name__
+            told["serializer_version"] = str(getattr(serializer, "__version__", "unknown"))
+        return told
     if value is None:
         return {"kind": "json", "text": "null"}
     try:
@@ -183,12 +203,14 @@ def value_of(value, how, limit):
 
 
 def pickled_bytes(value):
+    """The bytes, and the module that made them if that was not pickle."""
     try:
-        return pickle.dumps(value, 4)
+        return pickle.dumps(value, 4), None
     except Exception as error:
         for name in ("cloudpickle", "dill"):
             try:
-                return importlib.import_module(name).dumps(value, protocol=4)
+                module = importlib.import_module(name)
+                return module.dumps(value, protocol=4), module
             except Exception:
                 continue
         told = "The value that the function returned is a %s, which cannot be pickled (%s: %s): return something else"

@@ -118,6 +118,18 @@ export const endpointConfigSchema = {
       description: "The only commands that may run, exactly as written. Default: any command.",
       examples: [[{ argv: ["hostname"] }]],
     },
+    allowed_functions: {
+      type: "array",
+      items: {
+        type: "string",
+        pattern: "^(sha256:)?[0-9a-f]{64}$|^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$",
+      },
+      maxItems: 10000,
+      description:
+        "The only Python functions that may run, by SHA-256 or id (gc function list). Default: any, and none where " +
+        "commands are listed.",
+      examples: [["sha256:0f343b0931126a20f133d67c2b018a3b1e0c2f0a6f3c5f1d3b0c6b7c9b6f0b5e"]],
+    },
     env: {
       type: "object",
       additionalProperties: { type: "string" },

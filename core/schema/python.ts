@@ -24,8 +24,14 @@ const serializer = { enum: ["pickle", "cloudpickle", "dill"], default: "pickle" 
 
 const pickledInput = {
   type: "object",
-  description: "Only read by the same minor version of Python.",
-  properties: { kind: { const: "pickle" }, base64: { type: "string", minLength: 1 }, version, serializer },
+  description: "Only read by the same minor version of Python, and of the serializer where that is a package.",
+  properties: {
+    kind: { const: "pickle" },
+    base64: { type: "string", minLength: 1 },
+    version,
+    serializer,
+    serializer_version: { type: "string", minLength: 1, maxLength: 64, description: "Of cloudpickle or dill." },
+  },
   required: ["kind", "base64", "version"],
   additionalProperties: false,
 } as const satisfies Schema;
@@ -36,26 +42,28 @@ const entry = {
   description: "Name of the function; dots lead into classes.",
 } as const satisfies Schema;
 
+export const sourceCodeSchema = {
+  type: "object",
+  description: "Text of a module that defines it.",
+  properties: { kind: { const: "source" }, source: { type: "string", minLength: 1 }, entry },
+  required: ["kind", "source", "entry"],
+  additionalProperties: false,
+} as const satisfies Schema;
+
+export const importedCodeSchema = {
+  type: "object",
+  description: "A module that the worker's Python can import.",
+  properties: { kind: { const: "import" }, module: { type: "string", minLength: 1, maxLength: 1000 }, entry },
+  required: ["kind", "module", "entry"],
+  additionalProperties: false,
+} as const satisfies Schema;
+
+export { pickledInput as pickledCodeSchema };
+
 export const pythonCodeSchema = {
   type: "object",
   description: "The function.",
-  oneOf: [
-    {
-      type: "object",
-      description: "Text of a module that defines it.",
-      properties: { kind: { const: "source" }, source: { type: "string", minLength: 1 }, entry },
-      required: ["kind", "source", "entry"],
-      additionalProperties: false,
-    },
-    {
-      type: "object",
-      description: "A module that the worker's Python can import.",
-      properties: { kind: { const: "import" }, module: { type: "string", minLength: 1, maxLength: 1000 }, entry },
-      required: ["kind", "module", "entry"],
-      additionalProperties: false,
-    },
-    pickledInput,
-  ],
+  oneOf: [sourceCodeSchema, importedCodeSchema, pickledInput],
   discriminator: { propertyName: "kind" },
 } as const satisfies Schema;
 
@@ -64,6 +72,11 @@ export const pythonCallSchema = {
   description: "A call of a Python function.",
   properties: {
     code: pythonCodeSchema,
+    function: {
+      type: "string",
+      pattern: "^([0-9a-f]{64}|[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})$",
+      description: "The registered function that this is: its id or SHA-256. Refused when the code is another one.",
+    },
     arguments: {
       type: "object",
       description: 'What it is called with: {"args": [...], "kwargs": {...}} as JSON, or a pickle of that pair.',
@@ -86,6 +99,33 @@ export const pythonCallSchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
+/** A whole program in Python, with what PEP 723 says at its head. */
+export const pythonScriptSchema = {
+  type: "object",
+  description:
+    "A Python script that travels with the task; the endpoint's Python runs it, or uv when it needs packages.",
+  properties: {
+    name: { type: "string", minLength: 1, maxLength: 200, pattern: "^[^/\\0]+$", description: "Its file's name." },
+    source: { type: "string", description: "Its text." },
+    args: { type: "array", items: { type: "string" }, maxItems: 100000, description: "`sys.argv[1:]`." },
+    interpreter: {
+      type: "string",
+      minLength: 1,
+      maxLength: 4096,
+      description: "Python that runs it and has what it needs. Default: what the endpoint's configuration says.",
+    },
+    dependencies: {
+      type: "array",
+      items: { type: "string", maxLength: 1000 },
+      maxItems: 1000,
+      description: "Packages that its metadata names; uv installs them.",
+    },
+    requires_python: { type: "string", maxLength: 200, description: 'Such as ">=3.11".' },
+  },
+  required: ["name", "source", "args"],
+  additionalProperties: false,
+} as const satisfies Schema;
+
 export const pythonValueSchema = {
   type: "object",
   description: "What the function returned.",
@@ -93,7 +133,13 @@ export const pythonValueSchema = {
     jsonText,
     {
       type: "object",
-      properties: { kind: { const: "pickle" }, base64: { type: "string", minLength: 1 }, version },
+      properties: {
+        kind: { const: "pickle" },
+        base64: { type: "string", minLength: 1 },
+        version,
+        serializer: { enum: ["cloudpickle", "dill"], description: "Where pickle could not." },
+        serializer_version: { type: "string", minLength: 1, maxLength: 64 },
+      },
       required: ["kind", "base64", "version"],
       additionalProperties: false,
     },
@@ -131,6 +177,7 @@ export const pythonReplySchema = {
   additionalProperties: false,
 } as const satisfies Schema;
 
+export type PythonScript = Static<typeof pythonScriptSchema>;
 export type PythonCall = Static<typeof pythonCallSchema>;
 export type PythonReply = Static<typeof pythonReplySchema>;
 export type PythonCode = Static<typeof pythonCodeSchema>;

@@ -10,6 +10,7 @@ import {
   resultHeaderSchema,
   taskHeaderSchema,
 } from "./envelope.ts";
+import { functionFileSchema, functionStatementSchema } from "./function.ts";
 import { endpointKeySchema, identityFileSchema, inviteSchema } from "./identity.ts";
 import * as live from "./live_message.ts";
 import { parcelHeadSchema } from "./outbox.ts";
@@ -95,6 +96,8 @@ export const schemas = [
   contextsSchema,
   knownSchema,
   sdkRequestSchema,
+  functionFileSchema,
+  functionStatementSchema,
 ] as const;
 
 /**

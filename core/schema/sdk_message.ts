@@ -2,6 +2,7 @@
  * What an SDK in another language says to `gc sdk serve`, a JSON line each (docs/SDK_PROTOCOL.md). Answers are made by
  * gc itself and need no check here. `ref` is the SDK's own number for a request; the answer repeats it.
  */
+import { functionBodySchema } from "./function.ts";
 import type { Schema, Static } from "./static.ts";
 import { taskSpecSchema } from "./task.ts";
 
@@ -98,6 +99,40 @@ export const sdkWhoamiSchema = {
   required: ["t", "ref"],
 } as const satisfies Schema;
 
+const said = {
+  type: "string",
+  minLength: 1,
+  maxLength: 200,
+  description: "Id, SHA-256 or name of a function.",
+} as const;
+
+export const sdkRegisterSchema = {
+  type: "object",
+  description: "Keeps a function under its id, signed by this user.",
+  properties: {
+    t: { const: "register" },
+    ref,
+    name: { type: "string", minLength: 1, maxLength: 200 },
+    description: { type: "string", maxLength: 2000 },
+    body: functionBodySchema,
+  },
+  required: ["t", "ref", "name", "body"],
+} as const satisfies Schema;
+
+export const sdkFunctionSchema = {
+  type: "object",
+  description: "What is this registered function?",
+  properties: { t: { const: "function" }, ref, function: said },
+  required: ["t", "ref", "function"],
+} as const satisfies Schema;
+
+export const sdkForgetSchema = {
+  type: "object",
+  description: "Deletes a registered function here.",
+  properties: { t: { const: "forget" }, ref, function: said },
+  required: ["t", "ref", "function"],
+} as const satisfies Schema;
+
 /** Any line of an SDK. */
 export const sdkRequestSchema = {
   $id: "sdk_request",
@@ -112,6 +147,9 @@ export const sdkRequestSchema = {
     sdkEndpointsSchema,
     sdkEndpointSchema,
     sdkWhoamiSchema,
+    sdkRegisterSchema,
+    sdkFunctionSchema,
+    sdkForgetSchema,
   ],
   discriminator: { propertyName: "t" },
 } as const satisfies Schema;

@@ -10,6 +10,7 @@ import type { ContainerKeeper } from "./container_keeper.ts";
 import { describeSeat, taskEnvironment } from "./environment.ts";
 import type { AcceleratorKind } from "./node_resources.ts";
 import { directoryOf } from "./process.ts";
+import { placeScript, scriptArgv } from "./python_script.ts";
 import type { Seat } from "./seats.ts";
 
 /** What is the same for all tasks of a worker. */
@@ -43,8 +44,10 @@ export function commandOf(
   own_argv?: string[],
 ): Command | { outcome: Outcome } {
   const home = around.env.HOME ?? homedir();
-  const argv = own_argv ?? spec.argv ?? ["/bin/sh", "-c", spec.script ?? ""];
   const env = taskEnvironment(around.env, spec, tid, attempt, sandbox);
+  const words = own_argv ?? wordsOf(around, spec, sandbox, { home, path: env.PATH });
+  if (!Array.isArray(words)) return { outcome: words };
+  const argv = words;
   const cwd = directoryOf(spec, sandbox, home);
   const named = seat === undefined ? [] : describeSeat(env, spec.env, seat, around.accelerator_kind);
   const { containers } = around;
@@ -61,6 +64,23 @@ export function commandOf(
   const cpus = seat?.cpus ?? [];
   const inside = { argv, env, pass, cwd, home, sandbox, spec, cpus, cidfile, user };
   return { ...inContainer(container, program, inside), cwd, cidfile: beside ? cidfile : undefined };
+}
+
+/** What starts a command or a script; a Python script becomes a file on the way. @throws the file system's error. */
+function wordsOf(
+  around: Surroundings,
+  { argv, script, python_script }: TaskSpec,
+  sandbox: string | undefined,
+  { home, path }: { home: string; path: string | undefined },
+): string[] | Outcome {
+  if (python_script === undefined) return argv ?? ["/bin/sh", "-c", script ?? ""];
+  if (sandbox === undefined) {
+    const reason = "A Python script needs a sandbox, through which it comes: leave out --no-sandbox";
+    return { class: "fail", cause: "sandbox", exit_code: 125, reason };
+  }
+  // What is in an image cannot be seen from here: inside, uv is tried where it is needed.
+  const has_uv = () => around.containers !== undefined || Bun.which("uv", { PATH: path ?? "" }) !== null;
+  return scriptArgv(python_script, placeScript(python_script, sandbox), { python: around.python, home, has_uv });
 }
 
 const ownNames = ["GC_TASK_UUID", "GC_TASK_ATTEMPT", "GC_TASK_SANDBOX_DIR"];

@@ -44,7 +44,6 @@ import threading
 import time
 import types
 import uuid
-import warnings
 import weakref
 
 __all__ = [
@@ -833,13 +832,12 @@ def _cut(lines, start, end, replaced):
 def _ship(function, serializer):
     """A callable as it travels. Raises SerializationError, which says what is in the way."""
     if serializer in ("cloudpickle", "dill"):
-        module = importlib.import_module(serializer)
+        module = _serializer_module(serializer)
         try:
             data = module.dumps(function, protocol=4)
         except Exception as error:
             raise SerializationError("%s cannot be pickled: %s" % (_called(function), error)) from error
-        body = base64.b64encode(data).decode("ascii")
-        return _Code({"kind": "pickle", "base64": body, "version": _PYTHON, "serializer": serializer})
+        return _Code(_pickled(data, serializer))
     path = _import_path(function)
     if path is not None:
         return _Code({"kind": "import", "module": path[0], "entry": path[1]})
@@ -857,6 +855,26 @@ def _ship(function, serializer):
         raise SerializationError("%s %s" % (_called(function), refused)) from None
     code = {"kind": "source", "source": text.source(), "entry": entry}
     return _Code(code, text.classes, text.checks)
+
+
+def _serializer_module(name):
+    try:
+        return importlib.import_module(name)
+    except ImportError:
+        raise SerializationError(
+            'serializer="%s" needs the package %s, which this Python %s (%s) has not: pip install %s, or send source '
+            "and JSON: Executor()" % (name, name, _PYTHON, sys.executable, name)
+        ) from None
+
+
+def _pickled(data, serializer):
+    """A pickle as it travels: with all that the other side must have alike."""
+    told = {"kind": "pickle", "base64": base64.b64encode(data).decode("ascii"), "version": _PYTHON}
+    told["serializer"] = serializer
+    version = getattr(sys.modules.get(serializer), "__version__", None)
+    if serializer != "pickle" and isinstance(version, str):
+        told["serializer_version"] = version
+    return told
 
 
 def _called(function):
@@ -1580,7 +1598,21 @@ def _value_from(value, may_unpickle):
             "The value was pickled by Python %s, and this is Python %s: a pickle is only read by the same minor "
             "version. Ask for JSON, or choose another interpreter" % (value["version"], _PYTHON)
         )
-    return pickle.loads(base64.b64decode(value["base64"]))
+    serializer = value.get("serializer", "pickle")
+    try:
+        module = importlib.import_module(serializer)
+    except ImportError:
+        raise TaskExecutionFailed(
+            "The value was pickled with %s, which this Python %s has not: install it here, or return something else"
+            % (serializer, _PYTHON)
+        ) from None
+    wanted, found = value.get("serializer_version"), getattr(module, "__version__", None)
+    if wanted is not None and wanted != found:
+        raise TaskExecutionFailed(
+            "The value was pickled with %s %s, and this Python %s has %s %s: its pickles are only read by the same "
+            "version" % (serializer, wanted, _PYTHON, serializer, found)
+        )
+    return module.loads(base64.b64decode(value["base64"]))
 
 
 def _raise_outcome(outcome, result=None):
@@ -1770,8 +1802,6 @@ class Executor(concurrent.futures.Executor):
     def user_endpoint_config(self, value):
         if value is not None:
             _check_json(value, "user_endpoint_config")
-        if value:
-            warnings.warn("Endpoints take no user_endpoint_config yet; it is not used", UserWarning, stacklevel=3)
         self._user_endpoint_config = value
 
     @property
@@ -1798,17 +1828,17 @@ class Executor(concurrent.futures.Executor):
     def submit_to_registered_function(self, function_id, args=None, kwargs=None):
         """Calls a function that was registered, here or by an earlier process."""
         found = _registry.get(str(function_id))
-        if isinstance(found, ShellFunction):
-            return self._submit_shell(found, tuple(args or ()), dict(kwargs or {}))
-        return self._submit_python(found, tuple(args or ()), dict(kwargs or {}))
+        if isinstance(found.call, ShellFunction):
+            return self._submit_shell(found.call, tuple(args or ()), dict(kwargs or {}))
+        return self._submit_python(found.call, tuple(args or ()), dict(kwargs or {}), found.sha256)
 
-    def register_function(self, fn, function_id=None, **_kwargs):
-        """Remembers a function under an id, on this machine; returns the id."""
-        return _registry.add(fn, self._serializer, function_id)
+    def register_function(self, fn, function_id=None, *, description=None, **_kwargs):
+        """Keeps a function under a hash of what it is, signed by you; returns that id. See `gc function list`."""
+        return _registry.add(fn, self._serializer, function_id, description)
 
-    def register_source_code(self, source, function_name, **_kwargs):
-        """Remembers the function of this name in a text of Python; returns its id."""
-        return _registry.add_source(source, function_name)
+    def register_source_code(self, source, function_name, *, description=None, **_kwargs):
+        """The same with the function of this name in a text of Python."""
+        return _registry.add_source(source, function_name, None, description)
 
     def reload_tasks(self, task_group_id=None):
         """Futures of all tasks of the group, whoever submitted them. Earlier futures of it are cancelled here only."""
@@ -1862,10 +1892,12 @@ class Executor(concurrent.futures.Executor):
         spec = json.dumps(spec, separators=(",", ":"))
         return self._hand_over(spec, functools.partial(_read_shell, function, cmd))
 
-    def _submit_python(self, code, args, kwargs):
+    def _submit_python(self, code, args, kwargs, sha256=None):
         how = self._serializer or "json"
         given = _arguments(args, kwargs, how)
         parts = ['{"python":{"code":', code.text, ',"arguments":', given]
+        if sha256 is not None:
+            parts += [',"function":"', sha256, '"']
         if self.python is not None:
             parts += [',"interpreter":', json.dumps(str(self.python))]
         if how != "json":
@@ -1888,6 +1920,8 @@ class Executor(concurrent.futures.Executor):
             base["env"] = {str(key): str(value) for key, value in self.env.items()}
         if self.on_lost is not None:
             base["on_lost"] = self.on_lost
+        if self._user_endpoint_config:
+            base["user_endpoint_config"] = self._user_endpoint_config
         return base
 
     def _hand_over(self, spec, read):
@@ -1939,93 +1973,86 @@ def _arguments(args, kwargs, how):
                 'Executor(serializer="pickle")' % str(refused)
             ) from None
         return '{"kind":"json","text":%s}' % json.dumps(text)
-    module = importlib.import_module(how)
+    module = _serializer_module(how)
     try:
         data = module.dumps((args, kwargs), protocol=4)
     except Exception as error:
         raise SerializationError("The arguments cannot be pickled: %s" % error) from error
-    body = base64.b64encode(data).decode("ascii")
-    return json.dumps({"kind": "pickle", "base64": body, "version": _PYTHON, "serializer": how})
+    return json.dumps(_pickled(data, how))
 
 
 # -- Registered functions ---------------------------------------------------------------------------------------------
 
 
+class _Registered:
+    """A function by its id: what it is, and the SHA-256 that tells the endpoint so."""
+
+    def __init__(self, answer):
+        self.id = answer["id"]
+        self.sha256 = answer["sha256"]
+        self.name = answer["name"]
+        self.owner = answer["owner"]
+        self.description = answer.get("description")
+        self.body = answer["body"]
+        if self.body["kind"] == "shell":
+            facts = dict(self.body["fields"])
+            kind = MPIFunction if facts.pop("class", None) == "MPIFunction" else ShellFunction
+            self.call = kind(**facts)
+        else:
+            self.call = _Code(self.body)
+
+
 class _Registry:
-    """Functions by id, in GC_HOME/functions; an id is made of what the function is, so the same one has the same."""
+    """Functions by id, as gc keeps and signs them: an id is a hash of what the function is (gc function list)."""
 
     def __init__(self):
         self._here = {}
-        self._ids = weakref.WeakKeyDictionary()
+        self._classes = {}
 
-    def add(self, fn, serializer, wanted=None):
+    def add(self, fn, serializer, wanted=None, description=None, name=None):
         if isinstance(fn, ShellFunction):
-            value = {"shell": vars(fn), "class": type(fn).__name__}
-            return self._keep(value, fn, wanted)
+            facts = {key: value for key, value in vars(fn).items() if value is not None and key != "__name__"}
+            body = {"kind": "shell", "fields": dict(facts, name=fn.name, **{"class": type(fn).__name__})}
+            return self._keep(body, name or fn.name, wanted, description)
         code = _code_of(fn, serializer)
-        known = self._ids.get(fn)
-        if known is not None:
-            if wanted is not None and str(wanted) != known:
-                raise ValueError("The function is registered already, as %s" % known)
-            warnings.warn("The function is registered already, as %s" % known, UserWarning, stacklevel=3)
-            return known
-        function_id = self._keep({"code": json.loads(code.text), "name": fn.__name__}, code, wanted)
-        try:
-            self._ids[fn] = function_id
-        except TypeError:
-            pass
+        function_id = self._keep(json.loads(code.text), name or getattr(fn, "__name__", "function"), wanted, description)
+        self._classes[function_id] = code.classes
         return function_id
 
-    def add_source(self, source, function_name):
+    def add_source(self, source, function_name, wanted=None, description=None):
         ast.parse(source)
-        code = {"kind": "source", "source": source, "entry": function_name}
-        return self._keep({"code": code, "name": function_name}, _Code(code), None)
+        body = {"kind": "source", "source": source, "entry": function_name}
+        return self._keep(body, function_name, wanted, description)
 
     def get(self, function_id):
         found = self._here.get(function_id)
-        return found if found is not None else self._load(function_id)
-
-    def read(self, function_id):
-        try:
-            with open(self._path(function_id), encoding="utf-8") as source:
-                return json.load(source)
-        except (OSError, ValueError):
-            raise ComputeError("There is no registered function %s here" % function_id, "function.unknown") from None
+        if found is None:
+            found = self._here[function_id] = _Registered(self._ask({"t": "function", "function": function_id}))
+            if isinstance(found.call, _Code):
+                found.call.classes = self._classes.get(found.id, {})
+        return found
 
     def remove(self, function_id):
-        self.read(function_id)
-        os.unlink(self._path(function_id))
-        self._here.pop(function_id, None)
+        answer = self._ask({"t": "forget", "function": function_id})
+        self._here = {said: one for said, one in self._here.items() if one.id != answer["id"]}
 
-    def _load(self, function_id):
-        value = self.read(function_id)
-        if "code" in value:
-            return _Code(value["code"])
-        kind = MPIFunction if value.get("class") == "MPIFunction" else ShellFunction
-        facts = dict(value["shell"])
-        name = facts.pop("__name__", None)
-        return kind(name=name, **facts)
+    def _keep(self, body, name, wanted, description):
+        message = {"t": "register", "name": str(name)[:200], "body": body}
+        if description:
+            message["description"] = str(description)[:2000]
+        answer = self._ask(message)
+        if wanted is not None and str(wanted) not in (answer["id"], answer["sha256"]):
+            raise ValueError(
+                "The function has the id %s, because that is a hash of what it is; it cannot have the id %s"
+                % (answer["id"], wanted)
+            )
+        self._here.pop(answer["id"], None)
+        return answer["id"]
 
-    def _keep(self, value, found, wanted):
-        text = json.dumps(value, sort_keys=True)
-        function_id = str(wanted) if wanted is not None else str(uuid.uuid5(_FUNCTIONS, text))
-        self._here[function_id] = found
-        path = self._path(function_id)
-        os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
-        unfinished = "%s.%d.tmp" % (path, os.getpid())
-        with open(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w", encoding="utf-8") as target:
-            target.write(text)
-        os.replace(unfinished, path)
-        return function_id
-
-    def _path(self, function_id):
-        if not re.match(r"[0-9A-Za-z-]{1,64}$", function_id):
-            raise ComputeError('"%s" is no id of a function' % function_id, "function.unknown")
-        home = os.environ.get("GC_HOME") or os.path.join(os.path.expanduser("~"), ".gc")
-        return os.path.join(home, "functions", function_id + ".json")
+    def _ask(self, message):
+        return _bridge().ask(message)
 
 
-_FUNCTIONS = uuid.UUID("6f1d8a1e-7c43-5d7b-9c55-0d9a6f2f6f10")
 _registry = _Registry()
 
 
@@ -2067,14 +2094,21 @@ class Client:
         return {"id": answer["id"], "context": answer["context"]}
 
     def register_function(self, function, function_name=None, container_uuid=None, description=None, **_more):
-        return _registry.add(function, None)
+        return _registry.add(function, None, None, description, function_name)
 
-    def register_source_code(self, source, function_name, **_more):
-        return _registry.add_source(source, function_name)
+    def register_source_code(self, source, function_name, *, description=None, **_more):
+        return _registry.add_source(source, function_name, None, description)
 
     def get_function(self, function_id):
-        value = _registry.read(str(function_id))
-        return {"function_uuid": str(function_id), "function_name": value.get("name"), "function_code": value}
+        found = _registry.get(str(function_id))
+        return {
+            "function_uuid": found.id,
+            "function_name": found.name,
+            "function_code": found.body,
+            "description": found.description,
+            "owner": found.owner,
+            "sha256": found.sha256,
+        }
 
     def delete_function(self, function_id):
         _registry.remove(str(function_id))

@@ -28,7 +28,7 @@ beforeAll(async () => {
 
 function courier(commands?: CommandRule[]): Courier {
   const list = new AccessList({ owner: owner.id, users: [friend.id], public: false, deny: [] });
-  return new Courier(endpoint, list, commands, host);
+  return new Courier(endpoint, list, { commands }, host);
 }
 
 function task(from: Identity, spec: TaskSpec, to: Identity = endpoint): Uint8Array {

@@ -46,7 +46,7 @@ async function accepted(tasks: TaskSpec[]): Promise<Extract<JournalRecord, { t: 
 
 function courier(): Courier {
   const list = new AccessList({ owner: user.id, users: [], public: false, deny: [] });
-  return new Courier(endpoint, list, undefined, host);
+  return new Courier(endpoint, list, {}, host);
 }
 
 function state(): EndpointState {

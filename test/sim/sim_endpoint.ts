@@ -119,7 +119,7 @@ export class SimEndpoint {
     this.state = state;
     for (const record of this.journal.records) state.replay(record);
     const list = new AccessList({ owner, users: [], public: false, deny: [] });
-    const courier = new Courier(identity, list, undefined, host, keys);
+    const courier = new Courier(identity, list, {}, host, keys);
     this.turns = runInTurns<EndpointEvent, JournalRecord, EndpointEffect>(
       {
         decide: (event, out) => {
