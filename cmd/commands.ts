@@ -78,6 +78,11 @@ export const commands: readonly CommandEntry[] = [
     summary: "Write the configuration of a new endpoint",
     load: () => import("./endpoint/configure.ts"),
   },
+  {
+    words: ["endpoint", "import"],
+    summary: "Make an endpoint of one of Globus Compute",
+    load: () => import("./endpoint/import.ts"),
+  },
   { words: ["endpoint", "start"], summary: "Start an endpoint", load: () => import("./endpoint/start.ts") },
   { words: ["endpoint", "stop"], summary: "Stop an endpoint", load: () => import("./endpoint/stop.ts") },
   {
