@@ -52,6 +52,23 @@ export async function runCommand(argv: readonly string[], options: CommandOption
   }
 }
 
+/** Both streams of a command that ends at once; this process stands still meanwhile. Empty when there is none. */
+export function askCommand(argv: readonly string[], { env, timeout_ms: limit_ms }: CommandOptions): string {
+  try {
+    const { stdout, stderr } = Bun.spawnSync([...argv], {
+      env: { ...env },
+      stdin: "ignore",
+      stdout: "pipe",
+      stderr: "pipe",
+      timeout: limit_ms ?? timeout_ms,
+      killSignal: "SIGKILL",
+    });
+    return `${stdout}\n${stderr}`;
+  } catch {
+    return "";
+  }
+}
+
 /** The absolute path of a command found in `path` (as of PATH; undefined: that of this process), or undefined. */
 export function findCommand(name: string, path: string | undefined): string | undefined {
   const found = path === undefined ? Bun.which(name) : Bun.which(name, { PATH: path });

@@ -6,6 +6,22 @@ import { containerTypes, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
 import { resourcesSchema } from "./task.ts";
 
+/** Programs that start MPI programs, as people name them. */
+export const mpiLaunchers = ["srun", "mpiexec", "mpirun", "jsrun", "aprun"] as const;
+
+const mpiSchema = {
+  type: "object",
+  description: "What starts MPI programs. Default: the scheduler's own launcher, otherwise mpiexec.",
+  properties: {
+    launcher: { enum: mpiLaunchers },
+    options: { type: "string", maxLength: 4096, description: "More options for it." },
+  },
+  required: [],
+  additionalProperties: false,
+} as const satisfies Schema;
+
+export type MpiSettings = Static<typeof mpiSchema>;
+
 export const workerFileSchema = {
   $id: "worker_file",
   type: "object",
@@ -65,6 +81,7 @@ export const workerFileSchema = {
       additionalProperties: { type: "string" },
       description: "Added to every task's environment.",
     },
+    mpi: mpiSchema,
     init: { type: "string", description: "Lines of shell that run once before the first task (worker_init)." },
     python: { type: "string", minLength: 1, maxLength: 4096, description: "Python for functions that name none." },
     keep_sandboxes: { type: "boolean", default: false, description: "Keep sandboxes of tasks that failed." },

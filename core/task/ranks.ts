@@ -49,7 +49,8 @@ export function rankFault({ nodes, ranks, ranks_per_node }: Asked): string | und
     return `${of(ranks, "rank")} cannot be shared out evenly over ${of(nodes, "node")}`;
   }
   if (ranks !== undefined && ranks_per_node !== undefined && ranks % ranks_per_node !== 0) {
-    return `${of(ranks, "rank")} cannot be ${ranks_per_node} on each node: ${ranks % ranks_per_node} would be left over`;
+    const left = ranks % ranks_per_node;
+    return `${of(ranks, "rank")} cannot be ${ranks_per_node} on each node: ${left} would be left over`;
   }
   return undefined;
 }

@@ -38,6 +38,9 @@ export interface HeldAttempt {
   readonly attempt: number;
   readonly spec: TaskSpec;
   readonly needs: Needs;
+  /** On several nodes: their names, and the ids of their workers, the lead first. */
+  readonly nodes: readonly string[] | undefined;
+  readonly workers: readonly string[] | undefined;
   /** What it has to itself while it runs, where slots are not all alike. */
   seat: Seat | undefined;
   phase: "queued" | "running" | "clearing" | "over";
@@ -63,6 +66,7 @@ export function newAttempt(
   spec: TaskSpec,
   needs: Needs,
   arrived_ms: number,
+  given: { nodes?: readonly string[] | undefined; workers?: readonly string[] | undefined } = {},
 ): HeldAttempt {
   return {
     key: keyOf(tid, attempt),
@@ -70,6 +74,8 @@ export function newAttempt(
     attempt,
     spec,
     needs,
+    nodes: given.nodes,
+    workers: given.workers,
     seat: undefined,
     phase: "queued",
     started_ms: arrived_ms,

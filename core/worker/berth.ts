@@ -65,20 +65,28 @@ export class Berth {
 /** Berths by demand: a worker with many slots that never runs many tasks makes few. */
 export class Berths {
   readonly #places: BerthPlaces;
+  readonly #first: number;
   readonly #free: Berth[] = [];
   readonly #all: Berth[] = [];
 
-  constructor(places: BerthPlaces) {
+  /** `first`: number of the first, where there are others with the same outputs. */
+  constructor(places: BerthPlaces, first = 0) {
     this.#places = places;
+    this.#first = first;
   }
 
   /** @throws the error of the file system when there is no room for another one. */
   take(): Berth {
     const free = this.#free.pop();
     if (free !== undefined) return free;
-    const made = new Berth(this.#places, this.#all.length);
+    const made = new Berth(this.#places, this.#first + this.#all.length);
     this.#all.push(made);
     return made;
+  }
+
+  /** Where its sandboxes are. */
+  get sandboxes(): string {
+    return this.#places.sandboxes;
   }
 
   give(berth: Berth): void {

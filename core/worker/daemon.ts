@@ -116,7 +116,14 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
     const push = (event: WorkerEvent): void => this.#turns.push(event);
     const { id: worker_id, sandboxes, outputs } = file;
     const places = { worker_id, sandboxes, outputs, monotonic: () => host.clock.monotonic() };
-    this.#tasks = new RunningTasks(host, surroundings(dir, file, env, node), places, push);
+    const programs = {
+      dir,
+      hostname: host.hostname,
+      cores: resources.cores ?? node.cores,
+      settings: file.mpi ?? {},
+      env,
+    };
+    this.#tasks = new RunningTasks(host, surroundings(dir, file, env, node), places, programs, push);
     for (const { tid, attempt, result } of finished) this.#tasks.remember(tid, attempt, result);
     this.#watching = new Watching(
       host.clock,
@@ -228,7 +235,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   }
 
   #start(effect: Extract<WorkerEffect, { t: "start" }>): void {
-    const { key, tid, attempt, spec, seat } = effect;
+    const { key } = effect;
     if (!this.#spool.works) {
       this.#turns.push({ t: "start_held", key });
       return;
@@ -240,7 +247,7 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
       this.#turns.push({ t: "ended", key, exit: { code: 0, signal: null }, harvest, now: this.#now() });
       return;
     }
-    this.#tasks.start(key, tid, attempt, spec, seat);
+    this.#tasks.start(effect);
     crashPoint("worker.after_start");
   }
 

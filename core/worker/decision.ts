@@ -3,6 +3,7 @@ import type { Outcome, Output } from "../schema/result.ts";
 import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { AttemptKey, Exit, FinishedAttempt } from "./attempt.ts";
+import type { FailedRank } from "./failed_rank.ts";
 import type { ChunkOrder } from "./followers.ts";
 import type { CallEnd } from "./python_outcome.ts";
 import type { Seat } from "./seats.ts";
@@ -17,6 +18,9 @@ export interface WorkerFacts {
   resources: Resources;
   sharing?: Sharing;
 }
+
+/** Host names of what a task on several nodes was given, the lead first. */
+export type Nodes = readonly string[] | undefined;
 
 /** Both clocks at the time of an event, in milliseconds. */
 export interface Now {
@@ -33,6 +37,8 @@ export interface Harvest {
   out_of_memory?: boolean;
   /** For a call of a Python function. */
   call?: CallEnd;
+  /** Of a program of several ranks: the one that failed first. */
+  failed_rank?: FailedRank;
   /** Some of the output could not be written or read; as a sentence. */
   trouble?: string;
 }
@@ -81,7 +87,7 @@ export type WorkerEffect =
    */
   | { t: "report"; started: { tid: string; attempt: number }[]; finished: FinishedAttempt[]; hurry: boolean }
   /** Make the process; answers by `started`, `not_started` or `start_held`. */
-  | { t: "start"; key: AttemptKey; tid: string; attempt: number; spec: TaskSpec; seat: Seat | undefined }
+  | { t: "start"; key: AttemptKey; tid: string; attempt: number; spec: TaskSpec; seat: Seat | undefined; nodes: Nodes }
   /** `group`: the process group of the task. `tree`: whatever can be found of it. Nothing happens if it is gone. */
   | { t: "signal"; key: AttemptKey; signal: NodeJS.Signals; scope: "group" | "tree" }
   /** Do not wait for what is left of it: answer by `ended` now. */

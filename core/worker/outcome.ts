@@ -9,20 +9,25 @@ import type { Outcome, Output, Result } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import type { Ending, Exit, HeldAttempt } from "./attempt.ts";
 import type { Harvest } from "./decision.ts";
+import { describeFailedRank } from "./failed_rank.ts";
 import { callOutcome } from "./python_outcome.ts";
 
 /** The outcome of a task that ran, and of which nothing is left. */
 export function outcomeOf(held: HeldAttempt, exit: Exit, harvest: Harvest): Outcome {
   const { ending, spec } = held;
-  const outcome = ending === undefined ? endedAlone(held.exit ?? exit, harvest) : endedByUs(ending, spec);
+  const outcome = ending === undefined ? endedAlone(held.exit ?? exit, harvest, spec) : endedByUs(ending, spec);
   const { trouble } = harvest;
   if (trouble === undefined) return outcome;
   return { ...outcome, reason: outcome.reason === undefined ? trouble : `${outcome.reason}; ${trouble}` };
 }
 
-function endedAlone(exit: Exit, { call, out_of_memory }: Harvest): Outcome {
+function endedAlone(exit: Exit, { call, out_of_memory, failed_rank }: Harvest, { argv }: TaskSpec): Outcome {
   const outcome = endedByItself(exit, out_of_memory === true);
-  return call === undefined ? outcome : callOutcome(call, exit, outcome);
+  if (call !== undefined) return callOutcome(call, exit, outcome);
+  if (failed_rank === undefined || outcome.class === "ok") return outcome;
+  const reason = describeFailedRank(failed_rank, signalName);
+  // What the launcher exits with is often that of a rank which was ended because of the first. A script has its own.
+  return { ...outcome, reason, ...(argv === undefined ? {} : { exit_code: Math.min(failed_rank.code, 255) }) };
 }
 
 function endedByItself(exit: Exit, out_of_memory: boolean): Outcome {
@@ -57,6 +62,10 @@ export function endedByUs(ending: Ending, asked: Pick<TaskSpec, "walltime_s" | "
 /** Number of a signal on this machine, by name; those without a name (real-time signals) come as their number. */
 export function signalNumber(name: string): number {
   return (constants.signals as { [name: string]: number })[name] ?? (Number(name) || 0);
+}
+
+function signalName(number: number): string {
+  return Object.entries(constants.signals).find(([, value]) => value === number)?.[0] ?? "";
 }
 
 function endedBySignal(signal: string, out_of_memory: boolean): Outcome {

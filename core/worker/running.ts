@@ -6,7 +6,6 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { messageOf } from "../errors.ts";
-import { removeIfThere } from "../host/files.ts";
 import type { Host } from "../host/host.ts";
 import { libc } from "../host/libc.ts";
 import { signal } from "../host/processes.ts";
@@ -15,8 +14,9 @@ import type { Outcome, Output } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
 import { type AttemptKey, type Exit, keyOf } from "./attempt.ts";
 import { type Berth, type BerthPlaces, Berths, type Harvested, outputFile } from "./berth.ts";
+import { Beside } from "./beside.ts";
 import { type Command, commandOf, type Surroundings } from "./command.ts";
-import type { Harvest, Now, WorkerEvent } from "./decision.ts";
+import type { Harvest, Now, WorkerEffect, WorkerEvent } from "./decision.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { makePipeInput, SocketInput } from "./input.ts";
 import { MemoryPressure } from "./memory_pressure.ts";
@@ -25,6 +25,7 @@ import { notStored } from "./outcome.ts";
 import { bytesOf, readOutputFile } from "./output.ts";
 import { Pinning } from "./pinning.ts";
 import { inlineInput, makeProcess } from "./process.ts";
+import { addProgram, type ProgramPlaces, Programs } from "./program.ts";
 import { Tty } from "./pty.ts";
 import type { CallListener } from "./python_interpreter.ts";
 import { PythonTasks, type RunningCall } from "./python_tasks.ts";
@@ -32,6 +33,7 @@ import { newRunningTask, type RunningTask } from "./running_task.ts";
 import { removeSandbox } from "./sandbox.ts";
 import type { Seat } from "./seats.ts";
 import { signalTree, Trees } from "./tree.ts";
+import { Usage } from "./usage.ts";
 
 /** Without adoption nobody tells that what a task left behind has ended: it is looked at again after this time. */
 const lookAgain_ms = 50;
@@ -42,6 +44,9 @@ export class RunningTasks {
   readonly #places: BerthPlaces;
   readonly #push: (event: WorkerEvent) => void;
   readonly #berths: Berths;
+  /** For programs on several nodes: with sandboxes that all nodes of the block see. */
+  readonly #wide: Berths;
+  readonly #programs: Programs;
   readonly #trees = new Trees();
   readonly #python: PythonTasks;
   /** Children of ours that are no orphans. */
@@ -50,19 +55,29 @@ export class RunningTasks {
   readonly #memory: MemoryWatch<RunningTask>;
   #pinning: Pinning | undefined;
   readonly #tasks = new Map<AttemptKey, RunningTask>();
-  #ownPeak_kib = 0;
+  readonly #usage = new Usage();
+  readonly #beside: Beside;
   /** Main processes that have not ended. */
   readonly #byPid = new Map<number, RunningTask>();
   readonly #clearing = new Set<RunningTask>();
   /** Attempts that are over and whose result the endpoint may not have. */
   readonly #over = new Map<AttemptKey, Harvested>();
 
-  constructor(host: Host, around: Surroundings, places: BerthPlaces, push: (event: WorkerEvent) => void) {
+  constructor(
+    host: Host,
+    around: Surroundings,
+    places: BerthPlaces,
+    programs: ProgramPlaces,
+    push: (event: WorkerEvent) => void,
+  ) {
     this.#host = host;
     this.#around = around;
     this.#places = places;
     this.#push = push;
     this.#berths = new Berths(places);
+    this.#wide = new Berths({ ...places, sandboxes: join(programs.dir, "sandboxes") }, 100_000);
+    this.#programs = new Programs(programs);
+    this.#beside = new Beside(around, host.clock);
     this.#python = new PythonTasks(host.clock, around, places);
     this.#memory = new MemoryWatch(host.clock, around.containers?.beside === true, ({ key }, used_mib) => {
       push({ t: "over_memory", key, used_mib, now: this.#now() });
@@ -70,14 +85,16 @@ export class RunningTasks {
   }
 
   /** Makes the process of a task; answers by `started` or `not_started`. */
-  start(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, seat: Seat | undefined): void {
+  start({ key, tid, attempt, spec, seat, nodes }: Extract<WorkerEffect, { t: "start" }>): void {
+    const wide = nodes !== undefined && nodes.length > 1;
+    const berths = wide ? this.#wide : this.#berths;
     let berth: Berth | undefined;
     try {
-      berth = this.#berths.take();
-      const task = newRunningTask({ key, tid, attempt, spec, seat, berth });
-      this.#launch(task);
+      berth = berths.take();
+      // A program on several nodes has all of them, and its launcher binds its ranks.
+      this.#launch(newRunningTask({ key, tid, attempt, spec, seat: wide ? undefined : seat, berth, nodes }));
     } catch (error) {
-      if (berth !== undefined) this.#berths.give(berth);
+      if (berth !== undefined) berths.give(berth);
       this.#push({ t: "not_started", key, outcome: notStored(error), now: this.#now() });
     }
   }
@@ -87,9 +104,14 @@ export class RunningTasks {
     const task = this.#tasks.get(key);
     if (task === undefined) return;
     if (task.call !== undefined) task.call.signalled = true;
-    if (scope === "tree" && name === "SIGKILL" && task.cidfile !== undefined) return this.#killContainer(task);
-    if (scope === "tree") signalTree(this.#members(task), task, name);
-    else if (task.exit === undefined) signal(-task.pid, name);
+    const all = (): void => {
+      if (this.#tasks.get(key) === task) signalTree(this.#members(task), task, name);
+    };
+    if (scope === "tree") {
+      task.ranks_doubtful = true;
+      if (name === "SIGKILL" && task.cidfile !== undefined) void this.#beside.killContainer(task).then(all);
+      else all();
+    } else if (task.exit === undefined) signal(-task.pid, name);
   }
 
   /** Waits no longer for what is left of a task. */
@@ -142,9 +164,11 @@ export class RunningTasks {
     const files_left = this.#over.get(key)?.files_left === true;
     this.#over.delete(key);
     if (!files_left || keep) return;
-    removeSandbox(this.#places.sandboxes, tid, attempt, (error) => {
-      this.#host.log.warn("sandbox.not_removed", { tid, attempt, why: messageOf(error) });
-    });
+    for (const { sandboxes } of [this.#places, this.#wide]) {
+      removeSandbox(sandboxes, tid, attempt, (error) => {
+        this.#host.log.warn("sandbox.not_removed", { tid, attempt, why: messageOf(error) });
+      });
+    }
   }
 
   /** A child of this process has ended (SIGCHLD): maybe an orphan that came to us. */
@@ -158,6 +182,7 @@ export class RunningTasks {
   close(): void {
     this.#python.close();
     this.#berths.removeAll();
+    this.#wide.removeAll();
   }
 
   #launch(task: RunningTask): void {
@@ -165,8 +190,13 @@ export class RunningTasks {
     const sandbox = spec.sandbox === false ? undefined : berth.sandbox.prepare();
     const call = this.#python.prepare(task, sandbox);
     if (call !== undefined && "outcome" in call) return this.#notStarted(task, call.outcome);
-    const command = commandOf(this.#around, task, sandbox, call?.argv);
+    const program = this.#programs.prepare(task, task.nodes);
+    if (program !== undefined && "outcome" in program) return this.#notStarted(task, program.outcome);
+    task.program = program;
+    const around = program === undefined ? this.#around : { ...this.#around, env: program.base };
+    const command = commandOf(around, task, sandbox, call?.argv);
     if ("outcome" in command) return this.#notStarted(task, command.outcome);
+    if (program !== undefined) addProgram(command, program, spec);
     task.call = call;
     if (call !== undefined && call.once === undefined) return this.#launchCall(task, call, command);
     task.cidfile = command.cidfile;
@@ -241,8 +271,9 @@ export class RunningTasks {
     task.input?.close();
     task.tty?.close();
     if (task.call !== undefined) this.#python.collect(task.call);
+    if (task.program !== undefined) this.#programs.remove(task.program);
     this.#tasks.delete(task.key);
-    this.#berths.give(task.berth);
+    this.#giveBerth(task);
     this.#push({ t: "not_started", key: task.key, outcome, now: this.#now() });
   }
 
@@ -254,15 +285,6 @@ export class RunningTasks {
     this.#pinning ??= new Pinning(this.#host.log, this.#around.env.PATH, libc());
     const pinning = this.#pinning;
     return (start) => pinning.bound(seat.cpus, start);
-  }
-
-  /** Its client ends by itself then, with what there is of output; if it does not, it is ended too. */
-  #killContainer(task: RunningTask): void {
-    const ended = this.#around.containers?.kill(task.cidfile ?? "") ?? Promise.resolve();
-    task.cid_doubtful = true;
-    void ended.then(() => {
-      if (this.#tasks.get(task.key) === task) signalTree(this.#members(task), task, "SIGKILL");
-    });
   }
 
   /** How the task gets its input; a number is a descriptor to be closed after the start. */
@@ -313,7 +335,7 @@ export class RunningTasks {
   /** The main process has ended: is it all? */
   #settle(task: RunningTask): void {
     if (task.exit === undefined || this.#tasks.get(task.key) !== task) return;
-    if (task.cidfile !== undefined && this.#awaitsContainer(task, task.exit)) return;
+    if (this.#beside.awaits(task, task.exit, () => this.#settle(task))) return this.#announceClearing(task, task.exit);
     const strays = this.#trees.strays(this.#known);
     const clean = strays?.length === 0 || this.#members(task).length === 0;
     if (clean && (task.tty === undefined || task.tty.over)) return this.#finish(task, true);
@@ -328,25 +350,6 @@ export class RunningTasks {
     this.#push({ t: "exited", key: task.key, exit, now: this.#now() });
   }
 
-  /** A client that was killed tells nothing of its container: that is removed before the task counts as over. */
-  #awaitsContainer(task: RunningTask, exit: Exit): boolean {
-    const { cidfile } = task;
-    if (cidfile === undefined) return false;
-    if (exit.signal === null && !task.cid_doubtful) {
-      task.cidfile = undefined;
-      removeIfThere(cidfile);
-      return false;
-    }
-    if (task.clearing) return true;
-    this.#announceClearing(task, exit);
-    const removed = this.#around.containers?.remove(cidfile) ?? Promise.resolve();
-    void removed.then(() => {
-      task.cidfile = undefined;
-      this.#settle(task);
-    });
-    return true;
-  }
-
   #finish(task: RunningTask, clean: boolean): void {
     const { key, tid, attempt, spec, berth } = task;
     this.#tasks.delete(key);
@@ -357,37 +360,27 @@ export class RunningTasks {
     task.tty?.close();
     const exit = task.exit ?? { code: null, signal: "SIGKILL" };
     const harvest: Harvest = { stdout: { total: 0, kept: 0 }, stderr: { total: 0, kept: 0 } };
+    if (task.program !== undefined) this.#programs.end(task.program, exit, berth.stderr, harvest);
     if (task.call !== undefined) harvest.call = this.#python.collect(task.call);
     try {
       const harvested = berth.harvest(tid, attempt, spec, clean, task.followed);
       harvest.stdout = harvested.stdout;
       harvest.stderr = harvested.stderr;
       this.#over.set(key, harvested);
-      this.#berths.give(berth);
+      this.#giveBerth(task);
     } catch (error) {
       // The berth is in doubt: it is not used again.
       task.trouble ??= `Its output could not be read: ${messageOf(error)}`;
     }
-    this.#addUsage(task, harvest);
+    if (harvest.call?.reply?.cpu_ms !== undefined) harvest.cpu_ms = harvest.call.reply.cpu_ms;
+    if (task.call === undefined || task.call.once !== undefined) this.#usage.add(task.process, harvest);
     if (exit.signal === "SIGKILL" && this.#pressure.killed()) harvest.out_of_memory = true;
     if (task.trouble !== undefined) harvest.trouble = task.trouble;
     this.#push({ t: "ended", key, exit, harvest, now: this.#now() });
   }
 
-  /**
-   * A process counts its maker's memory as its own until it runs its own program (getrusage(2) after vfork), so a peak
-   * below ours says nothing and is left out.
-   */
-  #addUsage(task: RunningTask, harvest: Harvest): void {
-    if (harvest.call?.reply?.cpu_ms !== undefined) harvest.cpu_ms = harvest.call.reply.cpu_ms;
-    if (task.call !== undefined && task.call.once === undefined) return;
-    const usage = task.process?.resourceUsage();
-    if (usage === undefined) return;
-    harvest.cpu_ms = Number(usage.cpuTime.total) / 1000;
-    const peak_kib = Math.round(usage.maxRSS / 1024);
-    if (peak_kib <= this.#ownPeak_kib) return;
-    this.#ownPeak_kib = process.resourceUsage().maxRSS;
-    if (peak_kib > this.#ownPeak_kib) harvest.rss_max_kib = peak_kib;
+  #giveBerth({ berth, nodes }: RunningTask): void {
+    (nodes !== undefined && nodes.length > 1 ? this.#wide : this.#berths).give(berth);
   }
 
   #members(task: RunningTask): ReturnType<Trees["members"]> {

@@ -2,7 +2,9 @@
 import type { TaskSpec } from "../schema/task.ts";
 import type { AttemptKey, Exit } from "./attempt.ts";
 import type { Berth } from "./berth.ts";
+import type { Nodes } from "./decision.ts";
 import type { TaskInput } from "./input.ts";
+import type { Program } from "./program.ts";
 import type { Tty } from "./pty.ts";
 import type { RunningCall } from "./python_tasks.ts";
 import type { Seat } from "./seats.ts";
@@ -32,11 +34,17 @@ export interface RunningTask {
   cid_doubtful: boolean;
   /** It is a call of a Python function. */
   call: RunningCall | undefined;
+  /** Host names of what it was given, where it runs on several nodes. */
+  readonly nodes: Nodes;
+  /** It is a program of several ranks. */
+  program: Program | undefined;
+  /** Its launcher was told to end, or was ended, so its ranks may go on without it. */
+  ranks_doubtful: boolean;
 }
 
 /** A task that is about to start. */
 export function newRunningTask(
-  start: Pick<RunningTask, "key" | "tid" | "attempt" | "spec" | "seat" | "berth">,
+  start: Pick<RunningTask, "key" | "tid" | "attempt" | "spec" | "seat" | "berth" | "nodes">,
 ): RunningTask {
   return {
     ...start,
@@ -52,5 +60,7 @@ export function newRunningTask(
     cidfile: undefined,
     cid_doubtful: false,
     call: undefined,
+    program: undefined,
+    ranks_doubtful: false,
   };
 }

@@ -3,6 +3,7 @@
  * only keeps two tasks from getting the same thing. Which of them a task gets matters only where there are seats.
  */
 import type { Resources } from "../schema/task.ts";
+import { rankFault, rankShape } from "../task/ranks.ts";
 import { type Seat, type SeatPlan, Seats } from "./seats.ts";
 
 /** What one task takes. */
@@ -53,10 +54,18 @@ export class Slots {
     if (resources === undefined) return this.#each;
     const { cores, memory_mib, gpus } = this.#each;
     return {
-      cores: resources.cores ?? cores,
+      cores: this.#ofRanks(resources) ?? resources.cores ?? cores,
       memory_mib: resources.memory_mib ?? memory_mib,
       gpus: resources.gpus ?? gpus,
     };
+  }
+
+  /** Ranks may share cores, and a program on several nodes has each of them to itself. */
+  #ofRanks(resources: Resources): number | undefined {
+    const shape = rankFault(resources) === undefined ? rankShape(resources) : undefined;
+    if (shape === undefined) return undefined;
+    if (shape.nodes > 1) return this.#total.cores;
+    return Math.min(this.#total.cores, shape.ranks * (resources.cores ?? 1));
   }
 
   /** Why these needs can never be met here, as the end of a sentence; undefined when they can. */

@@ -10,7 +10,6 @@ import { assert, unreachable } from "../assert.ts";
 import type { Decision, Part } from "../host/turn.ts";
 import { planted } from "../planted.ts";
 import type { Outcome, Result } from "../schema/result.ts";
-import type { TaskSpec } from "../schema/task.ts";
 import type { Follow, Ready, Resize, Run, ToWorker, WorkerCancel, WorkerSignal } from "../schema/worker_message.ts";
 import {
   type AttemptKey,
@@ -142,11 +141,13 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
 
   #enqueue(message: Run, now: Now): void {
     for (const { base, tasks } of message.lots) {
-      for (const { tid, attempt, over } of tasks) {
+      for (const { tid, attempt, over, nodes, workers } of tasks) {
         const key = keyOf(tid, attempt);
         if (this.#known(key) && !planted("workerNoDedupe")) continue;
         if (attempt > 1) this.#newest.set(tid, key);
-        this.#admit(key, tid, attempt, over === undefined ? base : { ...base, ...over }, now);
+        const spec = over === undefined ? base : { ...base, ...over };
+        const needs = this.#slots.needsOf(spec.resources);
+        this.#admit(key, newAttempt(tid, attempt, spec, needs, now.wall_ms, { nodes, workers }), now);
       }
     }
   }
@@ -159,10 +160,9 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     return finished !== undefined;
   }
 
-  #admit(key: AttemptKey, tid: string, attempt: number, spec: TaskSpec, now: Now): void {
-    const held = newAttempt(tid, attempt, spec, this.#slots.needsOf(spec.resources), now.wall_ms);
+  #admit(key: AttemptKey, held: HeldAttempt, now: Now): void {
     this.#held.set(key, held);
-    this.#batches.enter(tid);
+    this.#batches.enter(held.tid);
     if (this.#stopping) return this.#endQueued(held, endedByUs({ cause: "interrupt", signal: "SIGTERM" }), now);
     const why = this.#slots.impossible(held.needs);
     if (why !== undefined) {
@@ -191,7 +191,7 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
     held.seat = this.#slots.take(held.needs);
     held.phase = "running";
     out.records.push({ t: "started", tid, attempt, sync: spec.on_lost === "fail" });
-    out.effects.push({ t: "start", key, tid, attempt, spec, seat: held.seat });
+    out.effects.push({ t: "start", key, tid, attempt, spec, seat: held.seat, nodes: held.nodes });
     if (this.#followers.has(key)) out.effects.push({ t: "watch", key, on: true });
   }
 
@@ -294,8 +294,9 @@ export class WorkerState implements Pick<Part<WorkerEvent, WorkerRecord, WorkerE
 
   #introduce(out: Out): void {
     const { host, pid, slots, prefetch, resources } = this.#facts;
-    const held = [...this.#held.values()].map(({ tid, attempt, phase }) => {
-      return { tid, attempt, phase: phase === "queued" ? ("queued" as const) : ("running" as const) };
+    const held = [...this.#held.values()].map(({ tid, attempt, phase, workers }) => {
+      const given = workers === undefined ? {} : { workers: [...workers] };
+      return { tid, attempt, phase: phase === "queued" ? ("queued" as const) : ("running" as const), ...given };
     });
     const over = [...this.#results.values()].map(({ tid, attempt }) => ({ tid, attempt, phase: "finished" as const }));
     const holding = [...held, ...over];
