@@ -4,6 +4,7 @@
  */
 import { readdirSync } from "node:fs";
 import {
+  functionDigest,
   functionId,
   openFunction,
   type RegisteredFunction,
@@ -26,15 +27,31 @@ import type { FunctionBody, FunctionFile } from "../../core/schema/function.ts";
 import type { PythonCall } from "../../core/schema/python.ts";
 
 /**
- * Registers a function as one of this person's; the same one again is the same, with a new name if it has one.
+ * Registers a function as one of this person's. The same one again is the same; what is said of it anew, a name or a
+ * description, takes the place of what was said before.
  * @throws GcError `home.*`, `key.*`, io.
  */
 export function registerFunction(
   { home, host }: { home: Home; host: Pick<Host, "random" | "clock"> },
   said: { name: string; description?: string; body: FunctionBody },
 ): RegisteredFunction {
-  const file = signFunction(loadIdentity(home, host), { ...said, created_ms: host.clock.now() });
+  const owner = loadIdentity(home, host);
+  const earlier = earlierOf(home, functionId(functionDigest(said.body)));
+  if (earlier?.statement.owner === owner.id && earlier.statement.name === said.name) {
+    if (said.description === undefined || said.description === earlier.statement.description) return earlier;
+  }
+  const file = signFunction(owner, { ...said, created_ms: host.clock.now() });
   return keepFunction(home, file, "function");
+}
+
+/** What is known under an id, if it can be believed. */
+function earlierOf(home: Home, id: string): RegisteredFunction | undefined {
+  try {
+    return readFunction(home, id).opened;
+  } catch (error) {
+    if (error instanceof GcError) return undefined;
+    throw error;
+  }
 }
 
 /** Keeps a document after it was proved. `what` names it in errors. @throws GcError `function.*`, data, io. */
