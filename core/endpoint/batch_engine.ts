@@ -84,6 +84,7 @@ function slotsPerNode({ workers, cores_per_node, memory_mib_per_node }: BatchEng
 /** What a task may ask for at most; whole nodes may be larger than what is asked for. */
 function largestNode({
   exclusive,
+  blocks,
   cores_per_node,
   memory_mib_per_node,
   gpus_per_node,
@@ -93,6 +94,7 @@ function largestNode({
   const cores =
     exclusive || cores_per_node === undefined ? undefined : Math.max(cores_per_node, workers.per_node_max ?? 1);
   return {
+    nodes: blocks.nodes,
     ...(cores === undefined ? {} : { cores }),
     ...(memory_mib_per_node ? { memory_mib: memory_mib_per_node } : {}),
     ...(gpus === undefined ? {} : { gpus }),

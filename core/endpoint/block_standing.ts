@@ -3,7 +3,7 @@
  * the next look at the scheduler and from what workers say.
  */
 import type { BlockFacts } from "../../providers/outcome.ts";
-import type { BlockView } from "../engine/scaling.ts";
+import type { BlockView, Demand } from "../engine/scaling.ts";
 import type { BlockInfo } from "../schema/live_message.ts";
 import type { Desk } from "./decision.ts";
 import type { BlockRow } from "./memory.ts";
@@ -131,15 +131,27 @@ export function answers(desk: Desk, block: string): boolean {
   return workers.length > 0 && workers.every((id) => desk.pool.workers.get(id)?.state === "ready");
 }
 
-/** Tasks that workers have: those that go on, and those that finish what they have. */
-export function loads(desk: Desk): { running: number; leaving: number } {
+/** What there is to do. What a block that leaves still has is no reason for another one. */
+export function demandOf(desk: Desk, nodes_per_block: number): Demand {
   let running = 0;
   let leaving = 0;
-  for (const { stopping, assigned } of desk.pool.workers.values()) {
+  const gangs: number[] = [];
+  for (const { id, stopping, assigned } of desk.pool.workers.values()) {
     if (stopping) leaving += assigned.size;
     else running += assigned.size;
+    const gang = stopping ? undefined : desk.pool.gangs.get(id);
+    if (gang !== undefined && assigned.has(gang.tid)) gangs.push(gang.workers.length);
   }
-  return { running, leaving };
+  if (desk.memory.paused !== undefined) return { waiting: 0, running, whole: wholeOf(gangs, nodes_per_block) };
+  for (const { nodes } of desk.pool.line.all()) gangs.push(nodes);
+  const waiting = Math.max(0, desk.memory.unfinished - running - leaving);
+  return { waiting, running, whole: wholeOf(gangs, nodes_per_block) };
+}
+
+/** Each counts as the share of a block that it takes when the block is full of its like: a node left over is lost. */
+function wholeOf(gangs: readonly number[], nodes_per_block: number): { tasks: number; blocks: number } {
+  const blocks = gangs.reduce((sum, nodes) => sum + 1 / Math.max(1, Math.floor(nodes_per_block / nodes)), 0);
+  return { tasks: gangs.length, blocks };
 }
 
 /** A block as scaling sees it. */

@@ -12,10 +12,10 @@ import {
   blameless,
   blockInfo,
   buryStale,
+  demandOf,
   endingWords,
   excuseOf,
   freshStanding,
-  loads,
   noticeIdleness,
   noticeRestart,
   type Standing,
@@ -285,9 +285,6 @@ export class Blocks {
       return viewOf(desk, id, this.standings.get(id) ?? freshStanding(row.planned_ms));
     });
     const paused = desk.memory.paused !== undefined;
-    // What a block that leaves still has is no reason for another one.
-    const { running, leaving } = loads(desk);
-    const waiting = paused ? 0 : Math.max(0, desk.memory.unfinished - running - leaving);
     const known = Number.isFinite(this.settings.slots_per_node) || this.slots_seen === 0;
     this.opening = this.settings.hours?.at(now_ms);
     const { is: hours = "open", changes_ms } = this.opening ?? {};
@@ -300,7 +297,7 @@ export class Blocks {
       ...(this.hurry ? { max_idle_ms: 0 } : {}),
     };
     this.hurry = false;
-    const plan = scale(rules, { waiting, running }, views, this.first, now_ms);
+    const plan = scale(rules, demandOf(desk, this.settings.nodes_per_block), views, this.first, now_ms);
     if (plan.more > 0 && !paused) this.submit(desk, plan.more, now_ms);
     for (const block of plan.drain) this.drain(desk, block, now_ms);
     for (const block of plan.withdraw) this.withdraw(desk, block, now_ms);
@@ -329,6 +326,8 @@ export class Blocks {
     for (const id of workersOf(desk, block)) {
       const worker = desk.pool.workers.get(id);
       if (worker !== undefined) worker.stopping = true;
+      // One that is kept for a task which another worker leads has nothing to finish, and would go at once.
+      if ((desk.pool.gangOf(id)?.workers[0] ?? id) !== id) continue;
       desk.effect({ t: "to_worker", worker: id, messages: [{ t: "stop", how: "drain" }] });
     }
   }

@@ -4,7 +4,7 @@
  */
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
 import { type LargestNode, misfit } from "../engine/largest_node.ts";
-import { tombstone_ms } from "../limits.ts";
+import { crashesMax, tombstone_ms } from "../limits.ts";
 import type { CancelHeader, ReceiptHeader } from "../schema/envelope.ts";
 import type { Result } from "../schema/result.ts";
 import { type EnvelopeId, type TaskId, taskId } from "../task/id.ts";
@@ -39,7 +39,7 @@ export function takeTasks(desk: Desk, event: TasksEvent, largest?: LargestNode):
     return finishWaiting(desk, held, [...held.phases.keys()], refusal);
   }
   if (held.cancelling.size > 0) finishWaiting(desk, held, [...held.cancelling], cancelledBeforeStart(event.now_ms));
-  if (largest !== undefined) refuseMisfits(desk, held, largest, event.now_ms);
+  refuseMisfits(desk, held, largest ?? {}, event.now_ms);
 }
 
 /** Ends the tasks that no node of ours will ever be large enough for. */
@@ -118,6 +118,14 @@ export function finishWaiting(desk: Desk, held: HeldEnvelope, indices: number[],
   const attempts = indices.map((index) => held.attempts[index] ?? 0);
   const results = attempts.map((attempt) => ({ ...result, attempt }));
   desk.record({ t: "finished", re: held.id, indices, attempts, results });
+}
+
+/** Ends a task that waits, if too many workers died while they ran it. */
+export function poison(desk: Desk, held: HeldEnvelope, index: number, now_ms: number): void {
+  const crashes = held.crashes[index] ?? 0;
+  if (crashes < crashesMax) return;
+  const reason = `${crashes} workers died while they ran this task, so it is not started again`;
+  finishWaiting(desk, held, [index], notRun("poisoned", "crashes", 125, reason, now_ms));
 }
 
 /** The result of a task that did not run (any more): no output. */

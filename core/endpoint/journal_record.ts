@@ -23,6 +23,9 @@ export interface Leased {
   re: EnvelopeId;
   indices: number[];
   attempts: number[];
+  /** Of a task on whole nodes, which has a record of its own: all its workers and their hosts, the lead's first. */
+  nodes?: string[];
+  workers?: string[];
 }
 /** Results; the first one of a task is the one for ever. */
 export interface Finished {

@@ -63,6 +63,8 @@ export class EndpointMemory {
           held.step(index, phase.leased);
           held.attempts[index] = record.attempts[k] ?? 0;
           held.workers[index] = record.worker;
+          const { nodes, workers } = record;
+          if (nodes !== undefined && workers !== undefined) held.gangs.set(index, { nodes, workers });
         });
         return;
       }
@@ -188,6 +190,8 @@ export class EndpointMemory {
         held.results[index] = result;
         if (result !== undefined && spills(result)) held.spilled.add(index);
         held.workers[index] = undefined;
+        held.gangs.delete(index);
+        held.broken.delete(index);
         held.cancelling.delete(index);
         held.unfinished--;
         this.unfinished--;
@@ -206,6 +210,8 @@ export class EndpointMemory {
     for (const index of indices) {
       held.step(index, phase.ready);
       held.workers[index] = undefined;
+      held.gangs.delete(index);
+      held.broken.delete(index);
       if (why === "crash") held.crashes[index] = (held.crashes[index] ?? 0) + 1;
       if (why === "retry") held.retried[index] = (held.retried[index] ?? 0) + 1;
       if (why === "retry" || why === "interrupt") held.spent[index] = held.attempts[index] ?? 0;

@@ -3,7 +3,10 @@
  * own tasks; the owner sees all and may give orders.
  */
 import { couldEverRun } from "../engine/dispatch.ts";
+import { freeNodes, widestBlock } from "../engine/gang_dispatch.ts";
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
+import type { Pool } from "../engine/pool.ts";
+import { wholeNodes } from "../engine/whole_nodes.ts";
 import type { AskTasks, Order, StatusAnswer, TaskStanding } from "../schema/live_message.ts";
 import type { Follow, Input, Resize, ToWorker, WorkerSignal } from "../schema/worker_message.ts";
 import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../task/id.ts";
@@ -244,6 +247,8 @@ function whyWaiting(desk: Desk, held: HeldEnvelope, index: number, excuse?: stri
     return { reason: "No worker is ready yet", hint: "gc endpoint status NAME" };
   }
   const needs = held.spec(index).resources ?? {};
+  const nodes = wholeNodes(needs);
+  if (nodes !== undefined) return whyNodes(pool, nodes, excuse);
   if (!usable.some((worker) => couldEverRun(worker, needs))) {
     const largest = Math.max(...usable.map((worker) => worker.total.cores));
     const asked = Object.entries(needs).map(([name, value]) => `${name} ${value}`);
@@ -255,4 +260,13 @@ function whyWaiting(desk: Desk, held: HeldEnvelope, index: number, excuse?: stri
   const busy = usable.reduce((sum, worker) => sum + worker.assigned.size, 0);
   const more = excuse === undefined ? "" : `. ${excuse}`;
   return { reason: `All workers are busy (${busy} tasks ahead or running)${more}` };
+}
+
+function whyNodes(pool: Pool, nodes: number, excuse?: string): Why {
+  const more = excuse === undefined ? "" : `. ${excuse}`;
+  const widest = widestBlock(pool);
+  const count = `${nodes} ${nodes === 1 ? "node" : "nodes"}`;
+  if (widest < nodes) return { reason: `It waits for a block with ${count}; the largest one has ${widest} now${more}` };
+  const kept = pool.line.claim === undefined ? "" : ", some of them kept for a task that waited longer";
+  return { reason: `It waits for ${nodes} free nodes of one block (${freeNodes(pool)} free${kept})${more}` };
 }

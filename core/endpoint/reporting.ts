@@ -11,6 +11,7 @@ import { type EnvelopeId, hashUuid, indexOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
 import { carriedBytes } from "../task/result_size.ts";
 import type { Desk } from "./decision.ts";
+import { poison } from "./intake.ts";
 
 /** One finished attempt as a worker tells it. */
 export interface FinishedAttempt {
@@ -71,6 +72,7 @@ export function takeFinished(
     const why = again(held, index, result);
     if (why !== undefined) {
       if (!stale) desk.record({ t: "requeued", re: held.id, indices: [index], why });
+      if (!stale && why === "crash") poison(desk, held, index, result.ended_ms);
       if (spills(result)) desk.effect({ t: "drop_output", tid: tid as TaskId, attempt });
       continue;
     }
@@ -96,11 +98,13 @@ function overwritten(now: number): boolean {
 }
 
 /** Why an attempt that ended is followed by another, if it is. */
-function again(held: HeldEnvelope, index: number, result: Result): "interrupt" | "retry" | undefined {
+function again(held: HeldEnvelope, index: number, result: Result): "interrupt" | "crash" | "retry" | undefined {
   if (held.cancelling.has(index)) return undefined;
   // An interrupted attempt with number 0 was never started, so that starting it is no second start.
   const startable = held.onLost(index) === "rerun" || result.attempt === 0;
-  if (result.outcome.class === "lost") return startable ? "interrupt" : undefined;
+  // Where a node died under it, the task may be why, as with a worker that died.
+  const why = held.broken.get(index) === true && result.attempt > 0 ? "crash" : "interrupt";
+  if (result.outcome.class === "lost") return startable ? why : undefined;
   const retries = held.spec(index).retries ?? 0;
   if (result.outcome.class === "fail" && (held.retried[index] ?? 0) < retries) return "retry";
   return undefined;
@@ -108,7 +112,12 @@ function again(held: HeldEnvelope, index: number, result: Result): "interrupt" |
 
 /** What the user gets: an attempt that was interrupted while a cancel was on its way counts as cancelled. */
 function final(held: HeldEnvelope, index: number, result: Result): Result {
-  if (!held.cancelling.has(index) || result.outcome.class !== "lost") return result;
+  if (result.outcome.class !== "lost") return result;
+  if (!held.cancelling.has(index)) {
+    if (!held.broken.has(index)) return result;
+    const reason = "One of its nodes was lost, and the task may be started only once (on_lost: fail)";
+    return { ...result, outcome: { ...result.outcome, reason } };
+  }
   return { ...result, outcome: { ...result.outcome, class: "cancelled", cause: "cancel", exit_code: 143 } };
 }
 

@@ -5,18 +5,19 @@
  */
 import { dispatch } from "../engine/dispatch.ts";
 import type { HeldEnvelope } from "../engine/held_envelope.ts";
-import type { PoolWorker } from "../engine/pool.ts";
-import { barrenStartsMax, crashesMax } from "../limits.ts";
+import type { Gang, PoolWorker } from "../engine/pool.ts";
+import { barrenStartsMax } from "../limits.ts";
 import { planted } from "../planted.ts";
 import type { Resources, TaskSpec } from "../schema/task.ts";
 import type { ToWorker } from "../schema/worker_message.ts";
 import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../task/id.ts";
 import { phase } from "../task/lifecycle.ts";
 import type { Desk, EndpointEvent, LocalSettings } from "./decision.ts";
-import { finishWaiting, notRun } from "./intake.ts";
+import { finishWaiting, notRun, poison } from "./intake.ts";
 import { takeFinished } from "./reporting.ts";
 
-type Lot = { base: TaskSpec; tasks: { tid: TaskId; attempt: number; over?: TaskSpec }[] };
+type LotTask = { tid: TaskId; attempt: number; over?: TaskSpec; nodes?: string[]; workers?: string[] };
+type Lot = { base: TaskSpec; tasks: LotTask[] };
 
 /** Tasks of one envelope that are leased to one worker: for the journal, and for the worker. */
 interface Share {
@@ -24,37 +25,55 @@ interface Share {
   readonly indices: number[];
   readonly attempts: number[];
   readonly lot: Lot;
+  /** Of a task on whole nodes, which is alone on its workers. */
+  gang?: { nodes: string[]; workers: string[] };
 }
 
 /** Tasks that one turn leases at most. */
 const leasesPerEvent = 2000;
 
 /** Gives waiting tasks to workers with room, and starts workers that are missing. */
-export function lease(desk: Desk, onLeased: (tid: TaskId, worker: string) => void): void {
+export function lease(desk: Desk, now_ms: number, onLeased: (tid: TaskId, worker: string) => void): void {
   if (desk.memory.paused !== undefined) return;
   const byWorker = new Map<PoolWorker, Share[]>();
-  dispatch(desk.memory.ready, desk.pool, leasesPerEvent, ({ worker, held, index }, needs) => {
+  dispatch(desk.memory.ready, desk.pool, leasesPerEvent, now_ms, ({ worker, held, index, gang }, needs) => {
     const attempt = (held.attempts[index] ?? 0) + 1;
     const tid = held.tid(index);
-    desk.pool.assign(worker, tid, { held, index, attempt, needs });
+    desk.pool.assign(worker, tid, { held, index, attempt, needs, since_ms: now_ms });
     // The record itself is written once per envelope and worker, below; the phase must change now.
     held.step(index, phase.leased);
-    const { indices, attempts, lot } = shareOf(byWorker, worker, held);
-    indices.push(index);
-    attempts.push(attempt);
-    const over = held.over(index);
-    lot.tasks.push(over === undefined ? { tid, attempt } : { tid, attempt, over });
+    const share = shareOf(byWorker, worker, held);
+    share.indices.push(index);
+    share.attempts.push(attempt);
+    if (gang !== undefined) {
+      share.gang = { nodes: gang.map(({ host }) => host), workers: gang.map(({ id }) => id) };
+      desk.pool.reserve(tid, share.gang.workers);
+    }
+    share.lot.tasks.push(lotTask(held, index, tid, attempt, share.gang));
   });
   for (const [worker, shares] of byWorker) {
-    for (const { held, indices, attempts } of shares) {
+    for (const { held, indices, attempts, gang } of shares) {
       for (const index of indices) held.phases[index] = phase.ready;
-      desk.record({ t: "leased", worker: worker.id, re: held.id, indices, attempts });
+      desk.record({ t: "leased", worker: worker.id, re: held.id, indices, attempts, ...gang });
     }
   }
   for (const [worker, shares] of byWorker) {
     desk.effect({ t: "to_worker", worker: worker.id, messages: [{ t: "run", lots: shares.map(({ lot }) => lot) }] });
     for (const { lot } of shares) for (const { tid } of lot.tasks) onLeased(tid, worker.id);
   }
+}
+
+/** A task as its worker is told of it. */
+function lotTask(
+  held: HeldEnvelope,
+  index: number,
+  tid: TaskId,
+  attempt: number,
+  gang?: { readonly nodes: readonly string[]; readonly workers: readonly string[] },
+): LotTask {
+  const over = held.over(index);
+  const task: LotTask = over === undefined ? { tid, attempt } : { tid, attempt, over };
+  return gang === undefined ? task : { ...task, nodes: [...gang.nodes], workers: [...gang.workers] };
 }
 
 /** Where the next task of `held` for `worker` is noted. Envelopes are leased one after the other, so it is the last. */
@@ -79,7 +98,7 @@ export function welcomeWorker(desk: Desk, event: Extract<EndpointEvent, { t: "wo
     desk.effect({ t: "to_worker", worker: event.worker, messages: [{ t: "stop", how: "now" }] });
     return;
   }
-  const worker = desk.pool.workers.get(event.worker) ?? desk.pool.add(event.worker, now_ms);
+  const worker = desk.pool.workers.get(event.worker) ?? desk.pool.add(event.worker, now_ms, event.block);
   if (worker.state === "dead") return;
   desk.pool.introduce(worker, ready);
   desk.memory.ready.unpark();
@@ -90,22 +109,31 @@ export function welcomeWorker(desk: Desk, event: Extract<EndpointEvent, { t: "wo
     const tid = held.tid(index);
     const attempt = held.attempts[index] ?? 0;
     if (!worker.assigned.has(tid)) {
-      desk.pool.assign(worker, tid, { held, index, attempt, needs: needsOf(held, index) });
+      desk.pool.assign(worker, tid, { held, index, attempt, needs: needsOf(held, index), since_ms: now_ms });
     }
+    const gang = held.gangs.get(index);
+    if (gang !== undefined) desk.pool.reserve(tid, gang.workers);
     const has = holding.get(`${tid} ${attempt}`);
     if (has === undefined && held.phases[index] === phase.leased) {
-      const over = held.over(index);
-      again.push({ base: held.base, tasks: [over === undefined ? { tid, attempt } : { tid, attempt, over }] });
+      again.push({ base: held.base, tasks: [lotTask(held, index, tid, attempt, gang)] });
     } else if (has === "running" && held.phases[index] === phase.leased) held.step(index, phase.running);
     if (held.cancelling.has(index)) messages.push({ t: "cancel", tid, attempt, cause: "cancel" });
+    else if (gang !== undefined && isBroken(desk, held, index, gang.workers)) {
+      messages.push({ t: "cancel", tid, attempt, cause: "interrupt" });
+    }
   }
   if (again.length > 0) messages.unshift({ t: "run", lots: again });
-  for (const { tid, attempt, phase: has } of ready.holding) {
+  for (const { tid, attempt, phase: has, workers } of ready.holding) {
     const assignment = worker.assigned.get(tid as TaskId);
+    // Also what is over for us, or another attempt by now, still has its nodes until it has ended there.
+    if (has !== "finished" && workers !== undefined) desk.pool.reserve(tid as TaskId, workers);
     if (has !== "finished" && (assignment === undefined || assignment.attempt !== attempt)) {
       messages.push({ t: "cancel", tid, attempt, cause: "interrupt" });
     }
   }
+  const led = desk.pool.gangs.get(worker.id)?.tid;
+  const ends = ready.holding.some(({ tid, phase: has }) => tid === led && has !== "finished");
+  if (led !== undefined && !ends && !worker.assigned.has(led)) letGo(desk, worker, led);
   if (messages.length > 0) desk.effect({ t: "to_worker", worker: worker.id, messages });
 }
 
@@ -133,14 +161,15 @@ export function takeReport(desk: Desk, event: Extract<EndpointEvent, { t: "repor
   const { done, pointless } = takeFinished(desk, finished);
   if (worker !== undefined) {
     for (const { tid, attempt } of finished) {
-      if (worker.assigned.get(tid as TaskId)?.attempt === attempt) desk.pool.release(worker, tid as TaskId);
+      const has = worker.assigned.get(tid as TaskId)?.attempt ?? attempt;
+      if (has === attempt) letGo(desk, worker, tid as TaskId);
     }
     desk.pool.pace(worker, finished.length, event.now_ms);
   }
   desk.effect({ t: "to_worker", worker: event.worker, messages: [{ t: "result_ack", done }] });
   for (const { worker: other, tid, attempt } of pointless) {
     const elsewhere = desk.pool.workers.get(other);
-    if (elsewhere !== undefined) desk.pool.release(elsewhere, tid);
+    if (elsewhere !== undefined) desk.pool.release(elsewhere, tid, true);
     desk.effect({ t: "to_worker", worker: other, messages: [{ t: "cancel", tid, attempt, cause: "interrupt" }] });
   }
 }
@@ -157,7 +186,10 @@ export function buryWorker(desk: Desk, event: Extract<EndpointEvent, { t: "burie
     afterDeath(desk, held, index, ran, event.blame !== false, now_ms);
   }
   desk.record({ t: "worker_buried", worker: id });
-  desk.pool.workers.delete(id);
+  const gang = desk.pool.gangOf(id);
+  desk.pool.remove(id);
+  if (gang?.workers[0] === id) dismiss(desk, gang.workers);
+  else if (gang !== undefined) breakGang(desk, gang, event.blame !== false);
   desk.effect({ t: "remove_worker", worker: id });
   const level = worker?.stopping === true ? "info" : "warn";
   desk.effect({ t: "log", level, event: "worker.ended", fields: { worker: id, reason: event.reason } });
@@ -178,10 +210,46 @@ function afterDeath(desk: Desk, held: HeldEnvelope, index: number, ran: boolean,
   }
   if (held.phases[index] === phase.leased) held.step(index, phase.running);
   desk.record({ t: "requeued", re: held.id, indices: [index], why: blame ? "crash" : "unstarted" });
-  const crashes = held.crashes[index] ?? 0;
-  if (crashes >= crashesMax) {
-    const reason = `${crashes} workers died while they ran this task, so it is not started again`;
-    finishWaiting(desk, held, [index], notRun("poisoned", "crashes", 125, reason, now_ms));
+  poison(desk, held, index, now_ms);
+}
+
+/** A task is over on a worker. Those that were kept for it and are to go may go now. */
+function letGo(desk: Desk, worker: PoolWorker, tid: TaskId): void {
+  const gang = desk.pool.gangs.size === 0 ? undefined : desk.pool.gangs.get(worker.id);
+  desk.pool.release(worker, tid);
+  if (gang?.tid === tid) dismiss(desk, gang.workers);
+}
+
+/** Workers that are to go were not told as long as a task had them: with nothing of their own they go at once. */
+function dismiss(desk: Desk, ids: readonly string[]): void {
+  for (const id of ids) {
+    if (desk.pool.workers.get(id)?.stopping !== true) continue;
+    desk.effect({ t: "to_worker", worker: id, messages: [{ t: "stop", how: "drain" }] });
+  }
+}
+
+/** A worker that somebody else leads is lost: the task is ended where it is led, and the attempt counts as lost. */
+export function breakGang(desk: Desk, { tid, workers }: Gang, blame: boolean): void {
+  const [lead = ""] = workers;
+  const held = desk.memory.heldOf(tid);
+  const index = indexOf(tid);
+  if (held === undefined || held.workers[index] !== lead || held.broken.has(index)) return;
+  held.broken.set(index, blame);
+  const attempt = held.attempts[index] ?? 0;
+  desk.effect({ t: "to_worker", worker: lead, messages: [{ t: "cancel", tid, attempt, cause: "interrupt" }] });
+}
+
+/** Whether some of the workers of a task were buried, perhaps while its lead could not be told. */
+function isBroken(desk: Desk, held: HeldEnvelope, index: number, workers: readonly string[]): boolean {
+  if (workers.every((id) => desk.memory.workers.has(id))) return false;
+  held.broken.set(index, held.broken.get(index) ?? false);
+  return true;
+}
+
+/** After a restart: who belongs together before anybody has said a word, so that nobody is given other work. */
+export function reserveGangs(desk: Desk): void {
+  for (const held of desk.memory.held.values()) {
+    for (const [index, { workers }] of held.gangs) desk.pool.reserve(held.tid(index), workers);
   }
 }
 

@@ -20,12 +20,14 @@ import { EndpointMemory } from "./memory.ts";
 import { answerTasks, Conversations, orderRefusal, type Self, status } from "./questions.ts";
 import { Deposits, unreceipted } from "./reporting.ts";
 import {
+  breakGang,
   buryWorker,
   cancelRunning,
   hire,
   lease,
   leasedTo,
   missWorker,
+  reserveGangs,
   revoke,
   takeReport,
   welcomeWorker,
@@ -67,8 +69,9 @@ export class EndpointState {
   /** After the last replayed record: workers that were alive are expected back; tasks that wait are queued. */
   begin(out: Decision<JournalRecord, EndpointEffect>, now_ms: number): void {
     const desk = this.desk(out);
-    for (const [id, { made_ms }] of this.memory.workers) {
-      this.pool.add(id, made_ms).state = "gone";
+    reserveGangs(desk);
+    for (const [id, { made_ms, block }] of this.memory.workers) {
+      this.pool.add(id, made_ms, block).state = "gone";
       if (planted("noAdopt")) revoke(desk, id);
       desk.effect({ t: "examine", worker: id });
     }
@@ -166,7 +169,7 @@ export class EndpointState {
     if (this.mode === "running" && this.settings.kind === "local") {
       hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
     }
-    lease(desk, (tid, worker) => this.talks.leased(desk, tid, worker));
+    lease(desk, now_ms, (tid, worker) => this.talks.leased(desk, tid, worker));
     this.blocks?.settle(desk, now_ms);
     if (this.mode === "draining" && this.memory.unfinished === 0) this.stop(desk, "now", now_ms);
   }
@@ -217,6 +220,8 @@ export class EndpointState {
     if (message.t === "leaving") {
       const worker = this.pool.workers.get(event.worker);
       if (worker !== undefined) worker.stopping = true;
+      const gang = this.pool.gangOf(event.worker);
+      if (gang !== undefined && gang.workers[0] !== event.worker) breakGang(desk, gang, false);
       return;
     }
     const tid = message.tid as TaskId;

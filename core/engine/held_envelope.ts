@@ -38,6 +38,10 @@ export class HeldEnvelope {
   readonly results: (Result | undefined)[];
   /** Who has the current attempt. */
   readonly workers: (string | undefined)[];
+  /** Tasks on whole nodes that somebody has: host names and ids of all their workers, the lead's first. */
+  readonly gangs = new Map<number, { readonly nodes: readonly string[]; readonly workers: readonly string[] }>();
+  /** Tasks on whole nodes that are being ended because one of their workers is dead. True: the task may be why. */
+  readonly broken = new Map<number, boolean>();
   /** Tasks that the user wants ended. */
   readonly cancelling = new Set<number>();
   /** Tasks whose output is larger than their result holds: it lies in files until the receipt. */

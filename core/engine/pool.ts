@@ -7,7 +7,9 @@ import { gatherBatch_ms } from "../limits.ts";
 import type { Resources } from "../schema/task.ts";
 import type { Ready } from "../schema/worker_message.ts";
 import type { TaskId } from "../task/id.ts";
+import { GangLine } from "./gang_line.ts";
 import type { HeldEnvelope } from "./held_envelope.ts";
+import { byName } from "./whole_nodes.ts";
 
 /** One task that was given to a worker. */
 export interface Assignment {
@@ -15,11 +17,22 @@ export interface Assignment {
   index: number;
   attempt: number;
   needs: Resources;
+  /** When it was given to the worker, or when that was heard of: it runs no longer than its walltime from then. */
+  since_ms: number;
+}
+
+/** The workers that one task on whole nodes has. The lead runs it; the others are kept free of everything else. */
+export interface Gang {
+  readonly tid: TaskId;
+  /** Ids, the lead's first. Some may not have come up yet after a restart. */
+  readonly workers: readonly string[];
 }
 
 /** One worker process. */
 export interface PoolWorker {
   readonly id: string;
+  /** The block it belongs to; undefined for a worker of this machine. */
+  readonly block: string | undefined;
   host: string;
   pid: number;
   /** `starting`: not heard of yet. `gone`: its link is down, nothing is concluded. `dead`: being buried. */
@@ -49,12 +62,20 @@ const prefetchedLast_ms = 500;
 /** The workers of one endpoint. */
 export class Pool {
   readonly workers = new Map<string, PoolWorker>();
+  /** Tasks that wait for whole nodes. */
+  readonly line = new GangLine();
+  /** By the id of the lead. */
+  readonly gangs = new Map<string, Gang>();
+  /** Worker → lead of the gang it is in. */
+  private readonly reserved = new Map<string, string>();
+  private sorted: PoolWorker[][] | undefined;
   /** Workers in a row that ended before they were ready. */
   barren = 0;
 
-  add(id: string, now_ms: number): PoolWorker {
+  add(id: string, now_ms: number, block?: string): PoolWorker {
     const worker: PoolWorker = {
       id,
+      block,
       host: "",
       pid: 0,
       state: "starting",
@@ -71,7 +92,15 @@ export class Pool {
       finishedCount: 0,
     };
     this.workers.set(id, worker);
+    this.sorted = undefined;
     return worker;
+  }
+
+  /** A worker is buried: what it led is over, and who followed it is free. */
+  remove(id: string): void {
+    this.disband(id);
+    this.workers.delete(id);
+    this.sorted = undefined;
   }
 
   /** Takes in what a worker says of itself. */
@@ -80,6 +109,7 @@ export class Pool {
     if (ready.leaving === true) worker.stopping = true;
     this.barren = 0;
     worker.host = ready.host;
+    this.sorted = undefined;
     worker.pid = ready.pid;
     worker.slots = ready.slots;
     worker.prefetchMax = ready.prefetch;
@@ -101,8 +131,32 @@ export class Pool {
     worker.used.gpus += needs.gpus ?? 0;
   }
 
-  /** Takes a task off a worker; does nothing when it does not have it (any more). */
-  release(worker: PoolWorker, tid: TaskId): void {
+  /** Keeps these workers for one task of the first of them. */
+  reserve(tid: TaskId, workers: readonly string[]): void {
+    const [lead] = workers;
+    if (lead === undefined || this.gangs.get(lead)?.tid === tid) return;
+    this.disband(lead);
+    this.gangs.set(lead, { tid, workers });
+    for (const id of workers) this.reserved.set(id, lead);
+  }
+
+  /** The gang that a worker is in, as lead or not. */
+  gangOf(id: string): Gang | undefined {
+    const lead = this.reserved.size === 0 ? undefined : this.reserved.get(id);
+    return lead === undefined ? undefined : this.gangs.get(lead);
+  }
+
+  private disband(lead: string): void {
+    for (const id of this.gangs.get(lead)?.workers ?? []) if (this.reserved.get(id) === lead) this.reserved.delete(id);
+    this.gangs.delete(lead);
+  }
+
+  /**
+   * Takes a task off a worker; does nothing when it does not have it (any more). Its gang is free again, unless it is
+   * still being ended there (`ending`).
+   */
+  release(worker: PoolWorker, tid: TaskId, ending = false): void {
+    if (!ending && this.gangs.size > 0 && this.gangs.get(worker.id)?.tid === tid) this.disband(worker.id);
     const assignment = worker.assigned.get(tid);
     if (assignment === undefined) return;
     worker.assigned.delete(tid);
@@ -134,5 +188,20 @@ export class Pool {
     for (const worker of this.workers.values()) {
       if (worker.state === "ready" && !worker.stopping) yield worker;
     }
+  }
+
+  /** All workers by block, in the order of their hosts. */
+  blocks(): readonly (readonly PoolWorker[])[] {
+    if (this.sorted !== undefined) return this.sorted;
+    const byBlock = new Map<string, PoolWorker[]>();
+    for (const worker of this.workers.values()) {
+      const key = worker.block ?? worker.id;
+      const members = byBlock.get(key);
+      if (members === undefined) byBlock.set(key, [worker]);
+      else members.push(worker);
+    }
+    this.sorted = [...byBlock.values()];
+    for (const members of this.sorted) members.sort((a, b) => byName(a.host, b.host));
+    return this.sorted;
   }
 }

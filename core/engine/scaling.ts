@@ -30,6 +30,13 @@ export interface BlockView {
   readonly idle_since_ms: number | undefined;
 }
 
+/** How many tasks wait for a worker or have one. `whole`: those on whole nodes, and how many blocks they would fill. */
+export interface Demand {
+  readonly waiting: number;
+  readonly running: number;
+  readonly whole?: { readonly tasks: number; readonly blocks: number };
+}
+
 export interface ScalingPlan {
   /** Blocks to ask for. */
   readonly more: number;
@@ -41,11 +48,10 @@ export interface ScalingPlan {
   readonly look_again_ms: number | undefined;
 }
 
-/** What should change. `tasks`: how many wait for a worker or have one. `first`: nothing was ever planned in this
- * life. */
+/** What should change. `first`: nothing was ever planned in this life. */
 export function scale(
   rules: ScalingRules,
-  tasks: { waiting: number; running: number },
+  tasks: Demand,
   blocks: readonly BlockView[],
   first: boolean,
   now_ms: number,
@@ -105,11 +111,12 @@ function close(
   return { more: 0, drain: how === "drain" ? up : drain, withdraw: unstarted.map(({ id }) => id), look_again_ms };
 }
 
-function demand(rules: ScalingRules, { waiting, running }: { waiting: number; running: number }): number {
+function demand(rules: ScalingRules, { waiting, running, whole }: Demand): number {
   const { min_blocks, max_blocks, slots_per_node, nodes_per_block, parallelism } = rules;
   const tasks = waiting + running;
   if (tasks === 0) return Math.min(min_blocks, max_blocks);
   const slots = slots_per_node * nodes_per_block;
-  const wanted = Math.max(1, Math.ceil((tasks * parallelism) / slots));
+  const { tasks: gangs, blocks } = whole ?? { tasks: 0, blocks: 0 };
+  const wanted = Math.max(1, Math.ceil(((tasks - gangs) / slots + blocks) * parallelism - 1e-9));
   return Math.min(max_blocks, Math.max(min_blocks, wanted));
 }
