@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import { schedulerNames } from "../../core/schema/batch_engine.ts";
 import type { EndpointConfigFile } from "../../core/schema/config.ts";
-import { launcherTypes } from "../../core/schema/launcher.ts";
+import { launcherTypes, mpiLaunchers } from "../../core/schema/launcher.ts";
 import { gather, memory_mib, wholeNumber } from "../amount.ts";
 
 export interface BatchOptions {
@@ -23,6 +23,7 @@ export interface BatchOptions {
   gpusPerNode?: number;
   maxWorkersPerNode?: number;
   launcher?: string;
+  mpiLauncher?: string;
   schedulerOption?: string[];
   shared?: boolean;
 }
@@ -30,6 +31,7 @@ export interface BatchOptions {
 export function addBatchOptions(command: Command): Command {
   const scheduler = command.createOption("--scheduler <name>", "run tasks in blocks of this batch scheduler");
   const launcher = command.createOption("--launcher <name>", "what starts a worker on each node of a block");
+  const mpiLauncher = command.createOption("--mpi-launcher <name>", "what starts MPI programs in a block");
   return command
     .addOption(scheduler.choices(["auto", ...schedulerNames]))
     .option("--partition <name>", "blocks: partition or queue")
@@ -49,6 +51,7 @@ export function addBatchOptions(command: Command): Command {
     .option("--max-workers-per-node <count>", "blocks: tasks on one node at most", wholeNumber(1))
     .option("--shared", "blocks: share nodes with others instead of taking whole ones")
     .addOption(launcher.choices([...launcherTypes]))
+    .addOption(mpiLauncher.choices([...mpiLaunchers]))
     .option("--scheduler-option <option>", "blocks: one more option for the scheduler; repeat for more", gather);
 }
 
@@ -85,6 +88,7 @@ const fields = {
   gpusPerNode: "gpus_per_node",
   maxWorkersPerNode: "max_workers_per_node",
   launcher: "launcher",
+  mpiLauncher: "mpi_launcher",
   schedulerOption: "scheduler_options",
   shared: "exclusive",
 } as const satisfies { readonly [name in Exclude<keyof BatchOptions, "scheduler">]: string };

@@ -2,12 +2,19 @@
  * The engine of a configuration, in whichever of the forms it was written → one shape with every default filled in.
  * What the schema cannot say is checked here: keys that exclude each other, numbers that do not go together.
  */
-import type { BatchEngine, batchEngineSchema, SchedulerName } from "../schema/batch_engine.ts";
+import type { BatchEngine, batchEngineSchema } from "../schema/batch_engine.ts";
 import type { EndpointConfigFile } from "../schema/config.ts";
 import type { GlobusEngine } from "../schema/globus_engine.ts";
-import type { LauncherSpec } from "../schema/launcher.ts";
+import type { MpiSettings } from "../schema/launcher.ts";
 import type { Static } from "../schema/static.ts";
-import { acceleratorNames, type Complain, checkContainer, type LocalEngine, linesOf } from "./engine_parts.ts";
+import {
+  acceleratorNames,
+  type Complain,
+  checkContainer,
+  type LocalEngine,
+  linesOf,
+  usualLauncher,
+} from "./engine_parts.ts";
 import { globusEngine } from "./globus_engine.ts";
 import { secondsOfSpan } from "./span.ts";
 
@@ -47,8 +54,8 @@ function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain)
   const { type, scheduler, queue, walltime, init_blocks, min_blocks, max_blocks, parallelism, max_idletime, ...rest } =
     file;
   const { nodes_per_block, launcher, launcher_options, scheduler_options, ...others } = rest;
-  const { max_workers_per_node, cores_per_worker, memory_per_worker, available_accelerators, cpu_affinity, ...asked } =
-    others;
+  const { max_workers_per_node, cores_per_worker, memory_per_worker, available_accelerators, ...these } = others;
+  const { cpu_affinity, mpi_launcher, mpi_launcher_options, ...asked } = these;
   if (queue !== undefined && asked.partition !== undefined) throw complain(["queue"], 'says the same as "partition"');
   checkContainer(asked.container, containerKeys, complain);
   const partition = asked.partition ?? queue;
@@ -84,23 +91,14 @@ function batchEngine(file: Static<typeof batchEngineSchema>, complain: Complain)
       accelerators: acceleratorNames(available_accelerators),
       cpu_affinity: cpu_affinity ?? "none",
     },
+    ...mpiOf(mpi_launcher, mpi_launcher_options),
     ignored: [],
   };
 }
 
-/** The launcher that comes with the scheduler; none is needed for one node. */
-function usualLauncher(scheduler: SchedulerName, nodes: number): LauncherSpec["type"] {
-  if (nodes === 1) return "single";
-  const usual = {
-    slurm: "srun",
-    pbspro: "pbsdsh",
-    torque: "pbsdsh",
-    lsf: "blaunch",
-    openlava: "mpirun",
-    cobalt: "mpirun",
-    gridengine: "qrsh",
-  } as const;
-  return usual[scheduler];
+function mpiOf(launcher: MpiSettings["launcher"], options: string | undefined): Pick<BatchEngine, "mpi"> {
+  if (launcher === undefined && options === undefined) return {};
+  return { mpi: { ...(launcher === undefined ? {} : { launcher }), ...(options === undefined ? {} : { options }) } };
 }
 
 function checked(engine: BatchEngine, complain: Complain, above: readonly string[]): BatchEngine {

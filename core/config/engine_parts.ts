@@ -1,5 +1,7 @@
 /** What both forms of an engine's configuration share: the engine of this machine, lists written in two ways. */
 import type { GcError } from "../errors.ts";
+import type { SchedulerName } from "../schema/batch_engine.ts";
+import type { LauncherSpec } from "../schema/launcher.ts";
 import type { ContainerSpec } from "../schema/placement.ts";
 
 /** What runs the tasks on this very machine. */
@@ -22,6 +24,21 @@ export type Complain = (keys: readonly string[], what: string) => GcError;
 export function linesOf(text: string | readonly string[] | undefined): string[] {
   const lines = typeof text === "string" ? text.split("\n") : (text ?? []);
   return lines.map((line) => line.trim()).filter((line) => line !== "");
+}
+
+/** The launcher that comes with the scheduler; none is needed for one node. */
+export function usualLauncher(scheduler: SchedulerName, nodes: number): LauncherSpec["type"] {
+  if (nodes === 1) return "single";
+  const usual = {
+    slurm: "srun",
+    pbspro: "pbsdsh",
+    torque: "pbsdsh",
+    lsf: "blaunch",
+    openlava: "mpirun",
+    cobalt: "mpirun",
+    gridengine: "qrsh",
+  } as const;
+  return usual[scheduler];
 }
 
 /** `2` → `["0", "1"]`. */

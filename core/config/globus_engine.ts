@@ -5,7 +5,14 @@
 import type { BatchEngine, SchedulerName } from "../schema/batch_engine.ts";
 import type { GlobusEngine, GlobusLauncher, GlobusProvider } from "../schema/globus_engine.ts";
 import type { LauncherSpec } from "../schema/launcher.ts";
-import { acceleratorNames, type Complain, checkContainer, type LocalEngine, linesOf } from "./engine_parts.ts";
+import {
+  acceleratorNames,
+  type Complain,
+  checkContainer,
+  type LocalEngine,
+  linesOf,
+  usualLauncher,
+} from "./engine_parts.ts";
 import { secondsOfSpan } from "./span.ts";
 
 type Executor = Extract<GlobusEngine, { type: "GlobusComputeEngine" | "GlobusMPIEngine" }>;
@@ -55,6 +62,10 @@ function localExecutor(engine: Executor, complain: Complain): LocalEngine {
   };
 }
 
+/**
+ * Theirs needs the simple launcher, since one process on the first node starts all programs; ours has a worker on each
+ * node, so that nodes can be shared out and cleaned up one by one: the scheduler's own launcher starts those.
+ */
 function checkMpi({ provider }: Executor, complain: Complain): void {
   const launcher = provider?.launcher?.type;
   if (provider === undefined || provider.type === "LocalProvider") {
@@ -80,7 +91,10 @@ function batch(engine: Executor, provider: BatchProvider, complain: Complain): B
     ...asked(provider),
     ...(provider.worker_init === undefined ? {} : { worker_init: provider.worker_init }),
     scheduler_options: linesOf(provider.scheduler_options),
-    launcher: launcherOf(provider.launcher, scheduler, complain),
+    launcher:
+      engine.type === "GlobusMPIEngine"
+        ? { type: usualLauncher(scheduler, provider.nodes_per_block ?? 1) }
+        : launcherOf(provider.launcher, scheduler, complain),
     blocks: {
       nodes: provider.nodes_per_block ?? 1,
       walltime_s: secondsOfSpan(provider.walltime ?? (slow ? "00:20:00" : "00:10:00")),

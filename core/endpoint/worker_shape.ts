@@ -5,7 +5,8 @@
 import { wordsOf } from "../../providers/quote.ts";
 import type { LocalEngine } from "../config/engine_parts.ts";
 import type { Host } from "../host/host.ts";
-import type { BatchEngine } from "../schema/batch_engine.ts";
+import type { BatchEngine, MpiShape } from "../schema/batch_engine.ts";
+import type { MpiSettings } from "../schema/launcher.ts";
 import type { ContainerSpec } from "../schema/placement.ts";
 import type { WorkerFile } from "../schema/worker_file.ts";
 import { shapeOnNode } from "../worker/block_member.ts";
@@ -16,16 +17,21 @@ export const slotsUnlimited = 65_536;
 
 type Placement = Pick<
   WorkerFile,
-  "memory_mib_per_slot" | "accelerators" | "accelerator_each" | "cpu_affinity" | "container"
+  "memory_mib_per_slot" | "accelerators" | "accelerator_each" | "cpu_affinity" | "container" | "mpi"
 >;
 
 /** What the workers of blocks are told. @throws GcError config for container options with an open quote. */
-export function blockPlacement({ workers, container }: BatchEngine): Placement {
+export function blockPlacement({ workers, container, mpi }: BatchEngine): Placement {
   const { memory_mib_per_worker, accelerators, cpu_affinity } = workers;
   return {
     ...(memory_mib_per_worker === undefined ? {} : { memory_mib_per_slot: memory_mib_per_worker }),
     ...placement(accelerators, cpu_affinity, container),
+    ...(mpi === undefined ? {} : { mpi: mpiSettings(mpi) }),
   };
+}
+
+function mpiSettings({ launcher, options }: MpiShape): MpiSettings {
+  return { ...(launcher === undefined ? {} : { launcher }), ...(options === undefined ? {} : { options }) };
 }
 
 /**

@@ -2,7 +2,7 @@
  * An engine of pilot blocks, as it is written in `config.yaml` in our own words, and the one shape that both our form
  * and that of Globus Compute (`globus_engine.ts`) become.
  */
-import { type LauncherSpec, launcherTypes } from "./launcher.ts";
+import { type LauncherSpec, launcherTypes, type MpiSettings, mpiLaunchers } from "./launcher.ts";
 import { type ContainerSpec, containerSchema, cpuAffinitySchema } from "./placement.ts";
 import type { Schema } from "./static.ts";
 
@@ -90,6 +90,16 @@ export const batchEngineSchema = {
     },
     launcher: { enum: launcherTypes, description: "What starts a worker on each node. Default: the scheduler's own." },
     launcher_options: { type: "string", maxLength: 4096, description: "More options for the launcher." },
+    mpi_launcher: {
+      enum: mpiLaunchers,
+      description: "What starts MPI programs in a block. Default: the scheduler's own, otherwise mpiexec.",
+    },
+    mpi_launcher_options: {
+      type: "string",
+      maxLength: 4096,
+      description: "More options for it.",
+      examples: ["--mpi=pmi2"],
+    },
     max_workers_per_node: { ...count, minimum: 1, maximum: 65536, description: "Tasks on one node at most." },
     cores_per_worker: { type: "number", minimum: 0, default: 1, description: "Cores for a task that asks for none." },
     memory_per_worker: { ...gigabytes, description: "Memory for a task that asks for none, in GB." },
@@ -110,11 +120,10 @@ export interface WorkerShape {
   readonly cpu_affinity: string;
 }
 
-/** Programs that run over several nodes of one block (Globus Compute's MPI engine). */
-export interface MpiShape {
-  readonly launcher: "mpiexec" | "srun" | "aprun";
+/** Programs that run over several nodes of one block. */
+export interface MpiShape extends Readonly<MpiSettings> {
   /** Programs at the same time in one block. */
-  readonly per_block_max: number;
+  readonly per_block_max?: number;
 }
 
 /** An engine of pilot blocks, with every default filled in. */

@@ -16,6 +16,22 @@ export const launcherTypes = [
   "wrapped",
 ] as const;
 
+/** Programs that start the ranks of an MPI program, as people name them. */
+export const mpiLaunchers = ["srun", "mpiexec", "mpirun", "jsrun", "aprun"] as const;
+
+export const mpiSettingsSchema = {
+  type: "object",
+  description: "What starts MPI programs. Default: the scheduler's own launcher, otherwise mpiexec.",
+  properties: {
+    launcher: { enum: mpiLaunchers },
+    options: { type: "string", maxLength: 4096, description: "More options for it." },
+  },
+  required: [],
+  additionalProperties: false,
+} as const satisfies Schema;
+
+export type MpiSettings = Static<typeof mpiSettingsSchema>;
+
 export const launcherSpecSchema = {
   type: "object",
   description: "What starts a worker on each node of a block.",

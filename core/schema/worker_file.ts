@@ -2,25 +2,10 @@
  * `worker.json`: what an endpoint writes into the directory of a worker before it starts it with `gc __worker DIR`. It
  * holds the secret of the link, so the file has mode 0600 and the secret is never in argv or environment.
  */
+import { mpiSettingsSchema } from "./launcher.ts";
 import { containerTypes, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
 import { resourcesSchema } from "./task.ts";
-
-/** Programs that start MPI programs, as people name them. */
-export const mpiLaunchers = ["srun", "mpiexec", "mpirun", "jsrun", "aprun"] as const;
-
-const mpiSchema = {
-  type: "object",
-  description: "What starts MPI programs. Default: the scheduler's own launcher, otherwise mpiexec.",
-  properties: {
-    launcher: { enum: mpiLaunchers },
-    options: { type: "string", maxLength: 4096, description: "More options for it." },
-  },
-  required: [],
-  additionalProperties: false,
-} as const satisfies Schema;
-
-export type MpiSettings = Static<typeof mpiSchema>;
 
 export const workerFileSchema = {
   $id: "worker_file",
@@ -81,7 +66,7 @@ export const workerFileSchema = {
       additionalProperties: { type: "string" },
       description: "Added to every task's environment.",
     },
-    mpi: mpiSchema,
+    mpi: mpiSettingsSchema,
     init: { type: "string", description: "Lines of shell that run once before the first task (worker_init)." },
     python: { type: "string", minLength: 1, maxLength: 4096, description: "Python for functions that name none." },
     keep_sandboxes: { type: "boolean", default: false, description: "Keep sandboxes of tasks that failed." },

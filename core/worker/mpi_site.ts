@@ -3,7 +3,7 @@
  * when its first MPI program comes; a few tens of milliseconds.
  */
 import { askCommand, findCommand } from "../host/command.ts";
-import type { MpiSettings } from "../schema/worker_file.ts";
+import type { MpiSettings } from "../schema/launcher.ts";
 import type { LauncherKind, MpiLauncher } from "./launch_lines.ts";
 
 type Environment = { readonly [name: string]: string };

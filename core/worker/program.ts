@@ -7,7 +7,7 @@ import { join } from "node:path";
 import { removeTree } from "../host/files.ts";
 import type { Outcome } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import type { MpiSettings } from "../schema/worker_file.ts";
+import type { MpiSettings } from "../schema/launcher.ts";
 import { rankFault, rankShape } from "../task/ranks.ts";
 import type { Exit } from "./attempt.ts";
 import type { Command } from "./command.ts";

@@ -120,7 +120,8 @@ engine:
       exclusive: true,
       worker_init: "module load openmpi\nsource activate my-env\n",
       scheduler_options: [],
-      launcher: { type: "single" },
+      // One worker on each node, which their launcher would not start.
+      launcher: { type: "srun" },
       blocks: { nodes: 4, walltime_s: 1800, init: 0, min: 0, max: 1, parallelism: 1, max_idle_s: 120 },
       workers: { cores_per_worker: 0, accelerators: [], cpu_affinity: "none" },
       mpi: { launcher: "srun", per_block_max: 2 },
