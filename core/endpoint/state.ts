@@ -17,6 +17,7 @@ import type { Asker, Desk, EndpointEffect, EndpointEvent, EngineSettings } from 
 import { bid, takeCancel, takeReceipt, takeTasks } from "./intake.ts";
 import type { JournalRecord } from "./journal_record.ts";
 import { EndpointMemory } from "./memory.ts";
+import { Pace } from "./pace.ts";
 import { answerTasks, Conversations, orderRefusal, type Self, status } from "./questions.ts";
 import { Deposits, unreceipted } from "./reporting.ts";
 import {
@@ -35,6 +36,8 @@ import {
 
 /** The relay is told of more room when it is this much more than it knows of, or a quarter of all. */
 const roomStep = 1000;
+/** With more workers than these, reports come faster than blocks need to be looked at. */
+const fewWorkers = 32;
 
 /** One endpoint. */
 export class EndpointState {
@@ -48,6 +51,9 @@ export class EndpointState {
   private mode: "running" | "draining" | "stopping" = "running";
   private workersMade = 0;
   private blocksMade = 0;
+  private readonly leases = new Pace(5);
+  private readonly looks = new Pace(50);
+  private readonly expiries = new Pace(60_000);
   private exited = false;
   private readonly self: Self;
   private readonly settings: EngineSettings;
@@ -131,7 +137,7 @@ export class EndpointState {
         return this.blocks?.settle(desk, event.now_ms);
       case "report":
         takeReport(desk, event);
-        return this.settle(desk, event.now_ms);
+        return this.settle(desk, event.now_ms, true);
       case "from_worker":
         return this.fromWorker(desk, event);
       case "buried": {
@@ -157,7 +163,7 @@ export class EndpointState {
   }
 
   /** What follows from any change: results go out, workers are hired, tasks are leased. */
-  private settle(desk: Desk, now_ms: number): void {
+  private settle(desk: Desk, now_ms: number, often = false): void {
     if (this.relayUp) {
       this.deposits.flush(desk);
       this.tellRoom(desk);
@@ -169,7 +175,15 @@ export class EndpointState {
     if (this.mode === "running" && this.settings.kind === "local") {
       hire(desk, this.settings, () => this.makeWorkerId(), now_ms);
     }
+    // Both look at every worker, so with many of them not after every report of one.
+    const many = often && this.memory.workers.size > fewWorkers;
+    const leaseLater_ms = many ? this.leases.next(now_ms) : undefined;
+    if (leaseLater_ms !== undefined) return desk.effect({ t: "wake", at_ms: leaseLater_ms });
+    this.leases.done(now_ms);
     lease(desk, now_ms, (tid, worker) => this.talks.leased(desk, tid, worker));
+    const blocksLater_ms = many ? this.looks.next(now_ms) : undefined;
+    if (blocksLater_ms !== undefined) return desk.effect({ t: "wake", at_ms: blocksLater_ms });
+    this.looks.done(now_ms);
     this.blocks?.settle(desk, now_ms);
     if (this.mode === "draining" && this.memory.unfinished === 0) this.stop(desk, "now", now_ms);
   }
@@ -314,6 +328,8 @@ export class EndpointState {
 
   /** Lets go of what has been waiting for its user for 14 days, and of ids nobody can send any more. */
   private expire(desk: Desk, now_ms: number): void {
+    if (this.expiries.next(now_ms) !== undefined) return;
+    this.expiries.done(now_ms);
     for (const held of this.memory.held.values()) {
       if (held.unfinished > 0 || held.phases.includes(phase.finished)) continue;
       if (now_ms > Math.max(held.header.expires_ms, held.accepted_ms + timeToLive_ms)) bid(desk, held, now_ms);

@@ -9,6 +9,7 @@ import type { Resources } from "../schema/task.ts";
 import { phase } from "../task/lifecycle.ts";
 import { endOf, fitsBefore, packGangs, type Start } from "./gang_dispatch.ts";
 import type { HeldEnvelope } from "./held_envelope.ts";
+import { LeastLoaded } from "./least_loaded.ts";
 import type { Pool, PoolWorker } from "./pool.ts";
 import type { ReadyQueue, Verdict } from "./ready_queue.ts";
 import { wholeNodes } from "./whole_nodes.ts";
@@ -35,8 +36,10 @@ export function dispatch(
   now_ms: number,
   lease: (choice: Choice, needs: Resources) => void,
 ): void {
+  if (ready.empty() && pool.line.empty) return;
   const all = [...pool.usable()];
   let open = openTo(pool, all);
+  let least: LeastLoaded | undefined;
   let left = limit;
   const start: Start = ({ held, index }, gang) => {
     const [worker] = gang;
@@ -69,7 +72,10 @@ export function dispatch(
     if (packed > priority) pack(priority, (pool.line.tiers[0]?.priority ?? priority) > priority);
     if (left === 0) return "stop";
     const isolated = (held.crashes[index] ?? 0) > 0 || needs.exclusive === true;
-    const worker = roomiest(open, needs, isolated) ?? beforeClaim(pool, all, held, index, needs, isolated, now_ms);
+    if (least?.of !== open) least = new LeastLoaded(open, (one) => !one.solo && fitsNow(one, ordinary));
+    const single = needs === ordinary && !isolated;
+    const roomy = single ? least.first() : roomiest(open, needs, isolated);
+    const worker = roomy ?? beforeClaim(pool, all, held, index, needs, isolated, now_ms);
     if (worker === undefined) {
       return all.some((candidate) => couldEverRun(candidate, needs)) ? "stop" : "park";
     }
@@ -79,7 +85,7 @@ export function dispatch(
     left--;
     return held.phases[index] === phase.ready ? "stop" : "take";
   });
-  if (left > 0) pack(Number.NEGATIVE_INFINITY, false);
+  if (left > 0) pack();
 }
 
 /** Workers that take ordinary tasks: nobody has them as whole nodes, or waits to. */

@@ -6,6 +6,8 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
+import { workerGrowth } from "./b10_workers.ts";
+import { scaleOut } from "./b13_scale_out.ts";
 import { closeCrowds } from "./crowd.ts";
 import { depth } from "./depth.ts";
 import { durability } from "./durability.ts";
@@ -27,6 +29,8 @@ const benches: readonly Bench[] = [
   pythonCalls,
   start,
   depth,
+  workerGrowth,
+  scaleOut,
   footprint,
   durability,
   idle,

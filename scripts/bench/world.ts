@@ -2,7 +2,7 @@
  * gc as a whole, for one bench: an executable, a GC_HOME in the bench's folder, the relay of that home and one endpoint
  * called "bench", every process of it in one crowd. Also the place where a missing executable is noticed.
  */
-import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { type Crowd, gatherCrowd, processCpu_us } from "./crowd.ts";
 import { Driver } from "./driven.ts";
@@ -22,6 +22,10 @@ export interface WorldOptions {
   readonly workers?: number;
   /** Workers end every task at once without running it. */
   readonly simulate?: boolean;
+  /** A whole configuration instead of one that is made of the above. */
+  readonly config?: string;
+  /** Folders of commands that go before those of the machine, such as a scheduler's. */
+  readonly path?: string;
 }
 
 export type DaemonRole = "relay" | "endpoint" | "worker";
@@ -34,10 +38,14 @@ export class World {
 
   /** Configures the endpoint and, unless told otherwise, starts it. */
   static async open(folder: string, options: WorldOptions, start = true): Promise<World> {
-    const world = new World(folder, options.simulate === true);
+    const world = new World(folder, options);
+    const { config } = options;
+    const from = join(folder, "bench.yaml");
+    if (config !== undefined) writeFileSync(from, config);
     const workers = options.workers === undefined ? [] : ["--workers", String(options.workers)];
     try {
-      await world.gc(["endpoint", "configure", "bench", "--yes", "--slots", String(options.slots), ...workers]);
+      const how = config === undefined ? ["--slots", String(options.slots), ...workers] : ["--from", from];
+      await world.gc(["endpoint", "configure", "bench", "--yes", ...how]);
       if (start) await world.startEndpoint();
     } catch (error) {
       await world.close();
@@ -46,15 +54,15 @@ export class World {
     return world;
   }
 
-  private constructor(folder: string, simulate: boolean) {
+  private constructor(folder: string, { simulate, path }: WorldOptions) {
     this.home = join(folder, "home");
     mkdirSync(this.home, { recursive: true, mode: 0o700 });
     this.crowd = gatherCrowd(`GC_HOME=${this.home}`);
     this.env = {
       GC_HOME: this.home,
       HOME: this.home,
-      PATH: "/usr/local/bin:/usr/bin:/bin",
-      ...(simulate ? { GC_SIMULATE_TASKS: "1" } : {}),
+      PATH: `${path === undefined ? "" : `${path}:`}/usr/local/bin:/usr/bin:/bin`,
+      ...(simulate === true ? { GC_SIMULATE_TASKS: "1" } : {}),
     };
   }
 
