@@ -85,7 +85,7 @@ export function dispatch(
     left--;
     return held.phases[index] === phase.ready ? "stop" : "take";
   });
-  if (left > 0) pack();
+  if (left > 0) pack(Number.NEGATIVE_INFINITY, false);
 }
 
 /** Workers that take ordinary tasks: nobody has them as whole nodes, or waits to. */
