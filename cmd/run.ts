@@ -10,9 +10,9 @@ export function describe(parent: Command, cli: Cli): void {
     .command("run")
     .description(
       "Run a command, or a Python script of this machine, on an endpoint and stay with it: standard input, output " +
-        "and error go back and forth, and its exit code becomes this one's (124 out of time, 125 gc failed first, 126 " +
-        "cannot execute, 127 not found, 128+N signal). Ctrl-C interrupts it, a second one cancels it, a third one " +
-        "leaves it alone. Without an endpoint it runs on this machine.",
+        "and error go back and forth, and its exit code becomes this one's (124 out of time, 125 gc failed first, " +
+        "126 cannot execute, 127 not found, 128+N signal). Ctrl-C interrupts it, a second one cancels it, a third " +
+        "one leaves it alone. Without an endpoint it runs on this machine.",
     )
     .argument("[command...]", "the program and its arguments, after --; or, without --, a script.py of this machine")
     .passThroughOptions();

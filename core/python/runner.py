@@ -10,11 +10,28 @@ import threading
 LEAK_BYTES = 512 * 1024 * 1024
 
 
+try:
+    # Without the enumeration that `signal` puts around its answers.
+    from _signal import getsignal
+except ImportError:
+    from signal import getsignal
+
+#: Signals whose handlers a call may leave changed.
+WATCHED = [int(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD)]
+
+
 class Surroundings(object):
     """What a call may change, and what is set right after it; what cannot be set right is told."""
 
     def __init__(self):
         self.environ = dict(os.environ)
+        # The variables as the system has them, which is what they are compared by: decoding all of them for every call
+        # costs more than a short call does.
+        self.raw = dict(raw_environ())
+        self.raw_own = self.raw
+        self.own = {}
+        self.null = os.open(os.devnull, os.O_WRONLY | getattr(os, "O_CLOEXEC", 0))
+        self.page_bytes = os.sysconf("SC_PAGE_SIZE")
         self.path = list(sys.path)
         self.streams = (sys.stdin, sys.stdout, sys.stderr)
         self.signals = self.handlers()
@@ -26,11 +43,20 @@ class Surroundings(object):
 
     @staticmethod
     def handlers():
-        return [signal.getsignal(name) for name in (signal.SIGINT, signal.SIGTERM, signal.SIGALRM, signal.SIGCHLD)]
+        return [getsignal(name) for name in WATCHED]
 
     def enter(self, call):
         os.chdir(call["cwd"])
-        os.environ.update(call["env"])
+        given = call["env"]
+        if given != self.own:
+            for name in self.own:
+                if name not in given:
+                    del os.environ[name]
+            for name in given:
+                os.environ[name] = given[name]
+            self.own = given
+            self.raw_own = dict(self.raw)
+            self.raw_own.update((os.fsencode(name), os.fsencode(given[name])) for name in given)
         point(1, call["out"])
         point(2, call["err"])
 
@@ -38,11 +64,12 @@ class Surroundings(object):
         """Returns why this process should not be used again, or None."""
         (sys.stdin, sys.stdout, sys.stderr) = self.streams
         flush()
-        point(1, os.devnull)
-        point(2, os.devnull)
-        if dict(os.environ) != self.environ:
+        os.dup2(self.null, 1)
+        os.dup2(self.null, 2)
+        if raw_environ() != self.raw_own:
             os.environ.clear()
             os.environ.update(self.environ)
+            self.own = {}
         sys.path[:] = self.path
         sys.argv[:] = self.argv
         os.umask(self.umask)
@@ -58,8 +85,16 @@ class Surroundings(object):
     def has_grown(self, digest):
         if self.statm is None:
             return False
-        now = int(os.pread(self.statm, 256, 0).split()[1]) * os.sysconf("SC_PAGE_SIZE")
+        now = int(os.pread(self.statm, 256, 0).split()[1]) * self.page_bytes
         return now - self.bytes.setdefault(digest, now) > LEAK_BYTES
+
+
+def raw_environ():
+    """Bytes by bytes, as CPython keeps them behind `os.environ`; a copy where it does not."""
+    data = getattr(os.environ, "_data", None)
+    if isinstance(data, dict):
+        return data
+    return {os.fsencode(name): os.fsencode(os.environ[name]) for name in os.environ}
 
 
 def has_children():
@@ -102,7 +137,7 @@ def read_frames(source):
         parts = [held]
         have = len(held)
         while have < wanted:
-            part = os.read(source, max(65536, wanted - have))
+            part = os.read(source, max(8192, wanted - have))
             if not part:
                 return
             parts.append(part)
@@ -111,7 +146,7 @@ def read_frames(source):
 
 
 def write_frame(target, message):
-    body = json.dumps(message, separators=(",", ":")).encode("ascii")
+    body = to_json(message).encode("ascii")
     left = memoryview(struct.pack("<I", len(body)) + body)
     while left:
         left = left[os.write(target, left):]

@@ -20,17 +20,21 @@ def name_of(kind):
     return name if module == "builtins" else module + "." + name
 
 
+#: `json.dumps` makes an encoder anew for every call that wants more than the default.
+to_json = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
+
+
 def to_text(value):
     """Any value as JSON text. Raises Refused."""
     try:
-        return json.dumps(encode(value), separators=(",", ":"), allow_nan=False)
+        return to_json(encode(value))
     except RecursionError:
         raise Refused("is nested too deeply, or contains itself")
 
 
 def from_text(text):
     """The value of JSON text. Raises Refused, or ValueError where it is no JSON."""
-    return json.loads(text, object_hook=_untag)
+    return _DECODER.decode(text)
 
 
 def encode(value):
@@ -243,3 +247,6 @@ _READERS = {
     "numpy": _read_numpy,
     "ndarray": _read_numpy,
 }
+
+
+_DECODER = json.JSONDecoder(object_hook=_untag)
