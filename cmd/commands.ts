@@ -132,6 +132,11 @@ export const commands: readonly CommandEntry[] = [
     load: () => import("./endpoint/render.ts"),
   },
   {
+    words: ["endpoint", "test"],
+    summary: "Try an endpoint with a small block",
+    load: () => import("./endpoint/test.ts"),
+  },
+  {
     words: ["endpoint", "logs"],
     summary: "Print or follow the log of an endpoint",
     load: () => import("./endpoint/logs.ts"),
