@@ -13,6 +13,8 @@ const folder = join(root, ".tools/bench");
 export interface SpawnFloor {
   readonly name: "C vfork" | "Bun.spawn";
   argv(n: number): string[];
+  /** The same for another program, so many at a time. */
+  argvOf(n: number, inFlight: number, program: readonly string[]): string[];
 }
 
 export function spawnFloor(): SpawnFloor {
@@ -24,9 +26,12 @@ export function spawnFloor(): SpawnFloor {
     const made = Bun.spawnSync([compiler, "-O2", "-o", program, source], { stderr: "inherit" });
     if (!made.success) throw new Error("The C compiler refused spawn_floor.c");
   }
-  if (existsSync(program)) return { name: "C vfork", argv: (n) => [program, String(n), "2", "/bin/true"] };
   const loop = join(import.meta.dir, "spawn_loop.ts");
-  return { name: "Bun.spawn", argv: (n) => [process.execPath, loop, String(n), "2", "/bin/true"] };
+  const [name, start] = existsSync(program)
+    ? (["C vfork", [program]] as const)
+    : (["Bun.spawn", [process.execPath, loop]] as const);
+  const argvOf: SpawnFloor["argvOf"] = (n, inFlight, words) => [...start, String(n), String(inFlight), ...words];
+  return { name, argv: (n) => argvOf(n, 2, ["/bin/true"]), argvOf };
 }
 
 /** `console.log` compiled with the flags of gc: what `gc --version` could cost at best. */

@@ -8,6 +8,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import { workerGrowth } from "./b10_workers.ts";
 import { scaleOut } from "./b13_scale_out.ts";
+import { granularity } from "./b17_granularity.ts";
+import { recovery } from "./b18_recovery.ts";
 import { closeCrowds } from "./crowd.ts";
 import { depth } from "./depth.ts";
 import { durability } from "./durability.ts";
@@ -16,6 +18,7 @@ import { type Bench, type RunOptions, runBench, Skip } from "./harness.ts";
 import { idle } from "./idle.ts";
 import { oneShot } from "./one_shot.ts";
 import { pythonCalls } from "./python_calls.ts";
+import { pythonLatency } from "./python_latency.ts";
 import { roundTrip } from "./round_trip.ts";
 import { shellTasks } from "./shell_tasks.ts";
 import { start } from "./start.ts";
@@ -27,10 +30,13 @@ const benches: readonly Bench[] = [
   oneShot,
   roundTrip,
   pythonCalls,
+  pythonLatency,
   start,
   depth,
   workerGrowth,
   scaleOut,
+  granularity,
+  recovery,
   footprint,
   durability,
   idle,
