@@ -19,6 +19,7 @@ import { idle } from "./idle.ts";
 import { oneShot } from "./one_shot.ts";
 import { pythonCalls } from "./python_calls.ts";
 import { pythonLatency } from "./python_latency.ts";
+import { pythonLatency } from "./python_latency.ts";
 import { roundTrip } from "./round_trip.ts";
 import { shellTasks } from "./shell_tasks.ts";
 import { start } from "./start.ts";
@@ -30,6 +31,7 @@ const benches: readonly Bench[] = [
   oneShot,
   roundTrip,
   pythonCalls,
+  pythonLatency,
   pythonLatency,
   start,
   depth,
