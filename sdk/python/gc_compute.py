@@ -833,8 +833,10 @@ def _ship(function, serializer):
     """A callable as it travels. Raises SerializationError, which says what is in the way."""
     if serializer in ("cloudpickle", "dill"):
         module = _serializer_module(serializer)
+        # Without it dill sends no globals of a function, and it would miss them at the endpoint.
+        options = {"recurse": True} if serializer == "dill" else {}
         try:
-            data = module.dumps(function, protocol=4)
+            data = module.dumps(function, protocol=4, **options)
         except Exception as error:
             raise SerializationError("%s cannot be pickled: %s" % (_called(function), error)) from error
         return _Code(_pickled(data, serializer))
