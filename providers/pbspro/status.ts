@@ -112,8 +112,13 @@ export function readQstatWide(answer: Answer): Listing {
       { id: server.endsWith("*") ? number : number + server, facts: { state, raw: letter, name, owner }, text: line },
     ];
   });
-  const covered = answer.code === 0;
+  const covered = answer.code === 0 && isWholeTable(answer.stdout);
   return { rows, isAbsent: () => false, ...(covered ? {} : { why: textOf(answer) }) };
+}
+
+/** Without blocks there is no heading either; noise has none, and the last line of a cut table no end. */
+function isWholeTable(stdout: string): boolean {
+  return stdout.trim() === "" || (/^Job id\s+Name\s+User\s/m.test(stdout) && stdout.endsWith("\n"));
 }
 
 const nothing = { exit_status: undefined, substate: undefined, used_s: undefined, limit_s: undefined, comment: "" };

@@ -21,8 +21,14 @@ export function readQstatXml(answer: Answer): Listing {
     rows,
     isAbsent: ({ id }) =>
       new RegExp(`Unknown Job Id(?: Error)? ${sequenceOf(id)}(\\[|\\.|\\s|$)`, "m").test(answer.stderr),
-    ...(answer.code === 0 ? {} : { why: textOf(answer) }),
+    ...(answer.code === 0 && isWhole(answer.stdout, rows.length) ? {} : { why: textOf(answer) }),
   };
+}
+
+/** Without blocks there is no document either; of noise and of a document that is cut, nothing is known to be missing. */
+function isWhole(stdout: string, rows: number): boolean {
+  const opened = stdout.match(/<Job>/g)?.length ?? 0;
+  return stdout.trim() === "" || (opened === rows && rows > 0 && /<\/Data>\s*$/.test(stdout));
 }
 
 function rowOf(job: string): Row[] {

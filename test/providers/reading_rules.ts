@@ -2,7 +2,10 @@
 import type { ScriptRules } from "../../providers/profile.ts";
 
 /** The directives that a scheduler sees in `text`, without the prefix. */
-export function directivesSeen(text: string, { prefix, placement }: ScriptRules): string[] {
+export function directivesSeen(
+  text: string,
+  { prefix, placement }: Pick<ScriptRules, "prefix" | "placement">,
+): string[] {
   const lines = text.split("\n");
   const seen: string[] = [];
   for (const [i, line] of lines.entries()) {
