@@ -87,7 +87,11 @@ export function configError(code: string, what: string, path: string, place?: Pl
   return new GcError("config", code, `${what} (${where})`, { hint: `\${EDITOR:-vi} ${line}${path}`, cause });
 }
 
-function checkText(bytes: Uint8Array, name: string): string {
+/**
+ * The bytes as text that may be read as YAML.
+ * @throws GcError config `config.too_large`, `config.not_text`, `config.too_deep`.
+ */
+export function checkText(bytes: Uint8Array, name: string): string {
   if (bytes.byteLength > bytesMax) {
     const what = `The file has ${bytes.byteLength} bytes, more than the ${bytesMax} that a configuration may have`;
     throw configError("config.too_large", what, name);

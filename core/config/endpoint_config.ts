@@ -103,8 +103,16 @@ function withDefaults(file: EndpointConfigFile, engine: EngineConfig, schedule: 
     allow: { users: allow?.users ?? [], public: allow?.public ?? false, deny: allow?.deny ?? [] },
     ...(commands === undefined ? {} : { commands: commands as AllowedCommand[] }),
     env: env ?? {},
+    ...ownInit(file.engine),
     log_level: log_level ?? "info",
   };
+}
+
+/** Globus Compute's form has these lines at the provider, which an engine of this machine does not keep. */
+function ownInit(engine: EndpointConfigFile["engine"]): Pick<EndpointConfig, "worker_init"> {
+  const { provider } = engine as { provider?: { type?: string; worker_init?: string } };
+  if (provider?.type !== "LocalProvider" || provider.worker_init === undefined) return {};
+  return { worker_init: provider.worker_init };
 }
 
 /** A failed rule as a sentence with its place and, for a mistyped word, what was probably meant. */

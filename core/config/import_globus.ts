@@ -51,6 +51,7 @@ class GlobusImport {
   private readonly values: { readonly [name: string]: string };
   private readonly report: ImportReport = { taken: [], changed: [], without_counterpart: [] };
   private readonly config: { [key: string]: unknown } = {};
+  private readonly warnings: string[] = [];
   private imported: { engine: ImportedEngine; source: ImportSource } | undefined;
 
   constructor(directory: string, files: readonly ImportFile[], values: { readonly [name: string]: string }) {
@@ -102,7 +103,7 @@ class GlobusImport {
       changed: inOrder(changed),
       without_counterpart: inOrder(without_counterpart),
     };
-    return { config: config as unknown as EndpointConfigFile, report, warnings };
+    return { config: config as unknown as EndpointConfigFile, report, warnings: [...this.warnings, ...warnings] };
   }
 
   private order(file: string): number {
@@ -133,6 +134,7 @@ class GlobusImport {
       if (key === "engine") this.engine(source, value);
       else if (key === "display_name") this.displayName(source, value);
       else if (key === "debug") this.debug(source, value);
+      else if (key === "allowed_functions") this.functions(source, value);
       else if (key === "user_config_template_path" || key === "user_config_schema_path") {
         const found = this.files.has(String(value).split("/").at(-1) ?? "");
         if (found) this.report.taken.push(source.note(keys, { value }));
@@ -143,7 +145,7 @@ class GlobusImport {
           source,
           keys,
           value,
-          unknownKey(key, ["engine", "display_name", "debug", ...Object.keys(topReasons)]),
+          unknownKey(key, ["engine", "display_name", "debug", "allowed_functions", ...Object.keys(topReasons)]),
         );
     }
   }
@@ -170,6 +172,14 @@ class GlobusImport {
     this.config.display_name = settled.value;
     if (settled.why === undefined) this.report.taken.push(source.note(keys, { value }));
     else this.report.changed.push(source.note(keys, { value, to: "display_name", why: settled.why }));
+  }
+
+  /** A limit must not become none: as nobody can tell which functions were meant, none may run. */
+  private functions(source: ImportSource, value: unknown): void {
+    this.config.allowed_functions = [];
+    const why = "these are ids of Globus; until functions are listed by gc's own ids (gc function list), nothing runs";
+    this.report.changed.push(source.note(["allowed_functions"], { value, to: "allowed_functions: []", why }));
+    this.warnings.push(`"allowed_functions" is empty now: ${why}`);
   }
 
   private debug(source: ImportSource, value: unknown): void {

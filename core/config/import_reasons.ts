@@ -94,7 +94,6 @@ const service = "gc talks to its own relay; see gc context list";
 /** Keys at the top of `config.yaml` and of the template. */
 export const topReasons: Reasons = {
   high_assurance: "nothing in gc is certified; bodies of tasks are always sealed",
-  allowed_functions: 'functions are not registered with anybody; "commands" limits what may run',
   authentication_policy: policy,
   subscription_id: policy,
   admins: policy,

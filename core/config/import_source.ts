@@ -2,7 +2,7 @@
  * A file of a Globus Compute endpoint as it is read for an import, and the report of what became of each of its keys.
  * Every key with a value ends in exactly one of three lists: taken, changed, without a counterpart.
  */
-import { type Place, parseYaml, type YamlDocument } from "./document.ts";
+import { checkText, type Place, parseYaml, type YamlDocument } from "./document.ts";
 import { type Expression, marker, type RenderedTemplate, renderTemplate } from "./import_template.ts";
 
 /** One key of a file, or one thing of a template, and what became of it. */
@@ -54,7 +54,7 @@ export class ImportSource {
       this.document = parseYaml(bytes, path);
     } else {
       // Checked as text first: what is no text, or too long, is refused before anything else is read into it.
-      this.template = renderTemplate(Buffer.from(bytes).toString(), path, values);
+      this.template = renderTemplate(checkText(bytes, path), path, values);
       this.document = parseYaml(Buffer.from(this.template.text), path);
       this.marked = parseYaml(Buffer.from(this.template.marked), path).value;
     }

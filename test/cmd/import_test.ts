@@ -229,6 +229,17 @@ engine:
     );
   });
 
+  test("a limit of functions does not become none", async () => {
+    write(
+      "config.yaml",
+      "engine: {type: ThreadPoolEngine}\nallowed_functions: [6c8a8f2c-9b3b-4c0e-9e62-d0d0f3ed0c3e]\n",
+    );
+    const { changed, warnings } = await report();
+    expect(changed).toMatchObject([{ key: "allowed_functions", to: "allowed_functions: []", line: 2, column: 1 }]);
+    expect(warnings[0]).toStartWith('"allowed_functions" is empty now');
+    expect(written().allowed_functions).toEqual([]);
+  });
+
   test("a variable of the environment that cannot be one is refused with its place", async () => {
     write("config.yaml", "engine: {type: ThreadPoolEngine}\n");
     write("user_environment.yaml", "GOOD: 1\nnot-good: 2\n");

@@ -48,6 +48,14 @@ describe("parseEndpointConfig()", () => {
     });
   });
 
+  test("keeps the worker_init of a Globus Compute endpoint on this machine", () => {
+    const { engine, worker_init } = read(
+      "engine: {type: GlobusComputeEngine, provider: {type: LocalProvider, worker_init: module load x}}",
+    );
+    expect(engine.type).toBe("local");
+    expect(worker_init).toBe("module load x");
+  });
+
   test("takes a key below which all is commented out for absent", () => {
     expect(read("engine: {type: local}\nallow:\n  # users: []\n").allow.public).toBe(false);
   });
