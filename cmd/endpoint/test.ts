@@ -25,7 +25,7 @@ interface TestOptions {
 
 const defaultTimeout_s = 600;
 const defaultWalltime_s = 60;
-const lookEvery_ms = 300;
+const lookEvery_ms = 600;
 /** The script takes a second; what hangs on a node, hangs for ever. */
 const probeWalltime_s = 50;
 

@@ -64,21 +64,24 @@ class GlobusImport {
     const manager = this.source(importNames.config);
     if (manager !== undefined) this.settings(manager);
     const { template, name } = this.template(manager);
-    if (template !== undefined) {
-      if (this.imported === undefined) this.settings(template);
-      else this.file(template.file, 'config.yaml has an "engine" of its own, so this is not used');
-    }
+    const own = this.imported !== undefined;
+    if (template !== undefined && own)
+      this.file(template.file, 'config.yaml has an "engine" of its own, so this is not used');
+    else if (template !== undefined) this.settings(template);
     if (this.imported === undefined) throw this.noEngine(manager, template, name);
-    for (const { source, line, column, last_line } of template?.leftOut ?? []) {
-      const why =
-        last_line === line ? "gc executes no templates" : `depends on who submits; left out up to line ${last_line}`;
-      const note = { file: template?.file ?? "", line, column, key: `{% ${source} %}`, why };
-      this.report.without_counterpart.push(note);
-    }
+    if (template !== undefined && !own) this.leftOut(template);
     this.options();
     this.environment();
     for (const [file, why] of Object.entries(fileReasons)) if (this.files.has(file)) this.file(file, why);
     return this.checked(this.imported);
+  }
+
+  private leftOut({ file, leftOut }: ImportSource): void {
+    for (const { source, line, column, last_line } of leftOut) {
+      const alone = line === last_line;
+      const why = alone ? "gc executes no templates" : `depends on who submits; left out up to line ${last_line}`;
+      this.report.without_counterpart.push({ file, line, column, key: `{% ${source} %}`, why });
+    }
   }
 
   /** Checks what was made of it, so that whatever is wrong is told with the place where it is written. */

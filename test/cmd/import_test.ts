@@ -191,6 +191,14 @@ engine:
     expect(written().engine.provider.constraint).toBeUndefined();
   });
 
+  test("a template beside a configuration that has an engine is told, and not used", async () => {
+    write("config.yaml", "engine: {type: ThreadPoolEngine, max_workers: 2}\n");
+    write("user_config_template.yaml.j2", "{% include 'x' %}\nengine: {type: ProcessPoolEngine}\n");
+    const { without_counterpart } = await report();
+    expect(without_counterpart.map(({ key }) => key)).toEqual(["user_config_template.yaml.j2"]);
+    expect(written().engine).toEqual({ type: "ThreadPoolEngine", max_workers: 2 });
+  });
+
   test("nothing of a template is executed", async () => {
     write("user_config_template.yaml.j2", "engine: {type: {{ ''.__class__.__mro__ }}, max_workers: {{ 7 * 7 }}}\n");
     const { code, stderr } = await run();

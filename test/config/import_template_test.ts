@@ -1,4 +1,4 @@
-/** Templates of Globus Compute become text with the same lines, whatever is in them, and nothing in them is executed. */
+/** Templates of Globus Compute become text with the same lines, whatever is in them; nothing in them is executed. */
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
 import { marker, renderTemplate } from "../../core/config/import_template.ts";
