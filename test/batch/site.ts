@@ -1,0 +1,98 @@
+/** A person with a relay and endpoints on fake batch schedulers: what the stories of blocks are told with. */
+import { mkdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { ended, World } from "../e2e/world.ts";
+import { FakeCluster, type FakeName, type FakeOptions } from "../fakes/fake_cluster.ts";
+
+/** What `gc result --json` says of one task. */
+export interface Answer {
+  readonly id: string;
+  readonly outcome: { readonly class: string; readonly reason?: string };
+  readonly stdout: { readonly text?: string };
+  readonly attempt: number;
+}
+
+export class Site {
+  readonly world: World;
+  private readonly labs: Lab[] = [];
+
+  static async open(): Promise<Site> {
+    const world = await World.open();
+    world.env.USER = "alice";
+    world.env.LOGNAME = "alice";
+    await world.gc(["relay", "up", "--detach"]);
+    return new Site(world);
+  }
+
+  private constructor(world: World) {
+    this.world = world;
+    mkdirSync(join(world.folder, "files"));
+  }
+
+  /** An endpoint of its own scheduler, configured by flags and started where no other scheduler is to be found. */
+  async endpoint(name: string, scheduler: FakeName, options: FakeOptions, flags: readonly string[]): Promise<Lab> {
+    const lab = new Lab(this.world, name, new FakeCluster(scheduler, join(this.world.folder, `fake-${name}`), options));
+    this.labs.push(lab);
+    const usual = ["--scheduler", scheduler, "--walltime", "10m", "--max-workers-per-node", "1"];
+    await this.world.gc(["endpoint", "configure", name, ...usual, ...flags], { env: lab.env });
+    await this.world.gc(["endpoint", "start", "--detach", name], { env: lab.env });
+    return lab;
+  }
+
+  /** A file that tasks may write. */
+  fileOf(name: string): string {
+    return join(this.world.folder, "files", name);
+  }
+
+  /** Waits for the results of tasks. */
+  async results(ids: readonly string[]): Promise<Answer[]> {
+    const { code, stdout, stderr } = await ended(this.world.start(["result", "--wait", "--json", ...ids]));
+    const { results = [] } = JSON.parse(stdout || "{}") as { results?: Answer[] };
+    if (results.length !== ids.length)
+      throw new Error(`${results.length} of ${ids.length} results (${code}): ${stderr}`);
+    return results;
+  }
+
+  async close(): Promise<void> {
+    await this.world.close();
+    for (const { fake } of this.labs) fake.close();
+  }
+}
+
+/** One endpoint and its scheduler. */
+export class Lab {
+  readonly fake: FakeCluster;
+  readonly env: { readonly [name: string]: string };
+  private readonly world: World;
+  private readonly name: string;
+
+  constructor(world: World, name: string, fake: FakeCluster) {
+    this.world = world;
+    this.name = name;
+    this.fake = fake;
+    this.env = { PATH: fake.path };
+  }
+
+  /** Hands a line of shell over, `count` times; returns the ids. */
+  async submit(script: string, count = 1): Promise<string[]> {
+    const stdin = `${JSON.stringify({ script })}\n`.repeat(count);
+    const said = await this.world.gc(["submit", "--endpoint", this.name, "--quiet", "--file", "-"], { stdin });
+    const ids = said.split("\n").filter((line) => line !== "");
+    if (ids.length !== count) throw new Error(`${count} tasks were handed over, ids of ${ids.length} came back`);
+    return ids;
+  }
+
+  /** What `gc endpoint blocks` lists. */
+  async blocks(): Promise<{ readonly [key: string]: string | number }[]> {
+    const text = await this.world.gc(["endpoint", "blocks", this.name, "--json"]);
+    return (JSON.parse(text) as { blocks: { [key: string]: string | number }[] }).blocks;
+  }
+
+  async stop(): Promise<void> {
+    await this.world.gc(["endpoint", "stop", this.name]);
+  }
+
+  log(): string {
+    return readFileSync(join(this.world.home, "endpoints", this.name, "endpoint.log"), "utf8");
+  }
+}
