@@ -50,10 +50,10 @@ export function dispatch(
   };
   /** Priority of the tasks in line that were looked at last; those of lower ones, and newcomers, were not. */
   let packed = Number.POSITIVE_INFINITY;
-  const pack = (from: number, below: boolean): void => {
-    packed = from;
+  const pack = (from?: number): void => {
+    packed = from ?? packed;
     if (pool.line.empty) return;
-    packGangs(pool, from, below, now_ms, start);
+    packGangs(pool, from, now_ms, start);
     open = openTo(pool, all);
   };
   ready.walk((held, index): Verdict => {
@@ -69,7 +69,7 @@ export function dispatch(
     }
     if (all.length === 0) return "stop";
     const { priority } = held.header;
-    if (packed > priority) pack(priority, (pool.line.tiers[0]?.priority ?? priority) > priority);
+    if (packed > priority) pack(priority);
     if (left === 0) return "stop";
     const isolated = (held.crashes[index] ?? 0) > 0 || needs.exclusive === true;
     if (least?.of !== open) least = new LeastLoaded(open, (one) => !one.solo && fitsNow(one, ordinary));
@@ -85,7 +85,7 @@ export function dispatch(
     left--;
     return held.phases[index] === phase.ready ? "stop" : "take";
   });
-  if (left > 0) pack(Number.NEGATIVE_INFINITY, false);
+  if (left > 0) pack();
 }
 
 /** Workers that take ordinary tasks: nobody has them as whole nodes, or waits to. */

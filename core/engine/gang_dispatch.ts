@@ -15,16 +15,20 @@ export type Start = (task: Waiting, workers: readonly PoolWorker[]) => void;
 const waitForLarger = 2;
 
 /**
- * Starts what fits, of this priority and above. `below`: something of a lower priority is about to be started, so that
- * nodes are kept for those that are left.
+ * Starts what fits, of priority `from` and above: that of an ordinary task that is about to be started, if any. Nodes
+ * are kept for those of a higher one that are left.
  */
-export function packGangs(pool: Pool, from: number, below: boolean, now_ms: number, start: Start): void {
+export function packGangs(pool: Pool, from: number | undefined, now_ms: number, start: Start): void {
   const { line } = pool;
   line.sweep();
+  // What has become free since goes to whoever waits for it before it goes to anybody else.
+  renewClaim(pool, now_ms);
   for (const tier of [...line.tiers]) {
-    if (tier.priority < from) return;
+    if (from !== undefined && tier.priority < from) return;
+    const below = tier !== line.tiers.at(-1) || (from !== undefined && tier.priority > from);
     for (const members of pool.blocks()) fill(pool, members, tier, now_ms, start);
-    renewClaim(pool, tier, below || tier !== line.tiers.at(-1), now_ms);
+    if (line.claim === undefined) makeClaim(pool, tier, below, now_ms);
+    else renewClaim(pool, now_ms);
     while (backfill(pool, tier, now_ms, start));
   }
 }
@@ -74,14 +78,9 @@ function place(
   return true;
 }
 
-/** Who has been passed over for too long gets a claim, unless somebody has one. */
-function renewClaim(pool: Pool, tier: Tier, below: boolean, now_ms: number): void {
+/** Who has been passed over for too long gets a claim. */
+function makeClaim(pool: Pool, tier: Tier, below: boolean, now_ms: number): void {
   const { line } = pool;
-  if (line.claim !== undefined) {
-    if (line.claim.task.held.header.priority !== tier.priority) return;
-    line.claim = claimIn(pool, line.claim.task, line.claim.nodes, now_ms);
-    return;
-  }
   const widest = widestBlock(pool);
   const able = tier.classes.filter(({ nodes }) => nodes <= widest);
   const size = mostStarved(line, able, widest) ?? (below ? able.at(0) : undefined);
@@ -90,6 +89,14 @@ function renewClaim(pool: Pool, tier: Tier, below: boolean, now_ms: number): voi
   const urgency = hunger(line, size, widest);
   if (urgency < waitForLarger && heirs(pool, task.nodes)) return;
   line.claim = claimIn(pool, task, new Set(), now_ms);
+}
+
+/** Nodes have become free or have gone, and so have tasks. */
+function renewClaim(pool: Pool, now_ms: number): void {
+  const { claim } = pool.line;
+  if (claim === undefined) return;
+  const possible = claim.task.nodes <= widestBlock(pool);
+  pool.line.claim = possible ? claimIn(pool, claim.task, claim.nodes, now_ms) : undefined;
 }
 
 /** Whether a task as large as this one runs: when it ends there is room, without a node being idle before. */

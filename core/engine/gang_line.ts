@@ -13,8 +13,8 @@ export interface Waiting {
   readonly index: number;
   readonly nodes: number;
   readonly walltime_ms: number | undefined;
-  /** The reading of the odometer at which all that was ahead of it when it came has been started. */
-  readonly turn: number;
+  /** The odometer when it came. */
+  readonly since: number;
 }
 
 /** Tasks of one priority that want the same number of nodes, oldest first. */
@@ -47,8 +47,10 @@ const heldMax = 4096;
 export class GangLine {
   /** Highest priority first; those without tasks are left out. */
   tiers: Tier[] = [];
-  /** Nodes that tasks were started on, or were waited for by tasks that have gone. */
+  /** Nodes that tasks were started on so far. */
   odometer = 0;
+  /** The odometer when a task came last. */
+  latest = 0;
   /** One task at a time has nodes kept free, so that there is no way for two to wait for each other. */
   claim: Claim | undefined;
 
@@ -70,14 +72,15 @@ export class GangLine {
     const { priority } = held.header;
     const walltime_s = held.over(index)?.walltime_s ?? held.base.walltime_s;
     const walltime_ms = walltime_s === undefined ? undefined : walltime_s * 1000;
-    const task: Waiting = { held, index, nodes, walltime_ms, turn: this.odometer + this.ahead(priority) };
+    const task: Waiting = { held, index, nodes, walltime_ms, since: this.odometer };
+    this.latest = this.odometer;
     const { items } = this.classOf(priority, nodes);
     let at = items.length;
     while (at > 0 && (items[at - 1]?.held.accepted_ms ?? 0) > held.accepted_ms) at--;
     items.splice(at, 0, task);
   }
 
-  /** A task was started: everybody behind it is one step nearer to their turn. */
+  /** A task was started. */
   started(task: Waiting): void {
     this.odometer += task.nodes;
     if (this.claim?.task === task) this.claim = undefined;
@@ -98,7 +101,6 @@ export class GangLine {
         if (size.items.every(waits)) continue;
         gone = true;
         const left = size.items.filter(waits);
-        this.odometer += (size.items.length - left.length) * size.nodes;
         size.items.splice(0, size.items.length, ...left);
       }
     }
@@ -108,16 +110,6 @@ export class GangLine {
 
   *all(): Generator<Waiting> {
     for (const { classes } of this.tiers) for (const { items } of classes) yield* items;
-  }
-
-  /** Nodes that tasks of this or a higher priority wait for. */
-  private ahead(priority: number): number {
-    let sum = 0;
-    for (const tier of this.tiers) {
-      if (tier.priority < priority) break;
-      for (const { nodes, items } of tier.classes) sum += nodes * items.length;
-    }
-    return sum;
   }
 
   private classOf(priority: number, nodes: number): SizeClass {

@@ -17,7 +17,7 @@ export interface Room {
   readonly running: readonly { readonly nodes: number; readonly ends_ms: number | undefined }[];
 }
 
-/** A size is passed over for as many nodes as twice the work that waits in it, and at least this many blocks full. */
+/** A size is passed over for so many times the nodes that wait in it, and for a block full at least. */
 const patience = 2;
 /** Small sizes first, so that their longest tasks start early … */
 const smallFirst = 0.4;
@@ -25,8 +25,6 @@ const smallFirst = 0.4;
 const largeFirst = 40;
 /** A task whose walltime is more than this share of what all work will take is on the critical path. */
 const critical = 0.5;
-/** The longest of a size goes first, unless the oldest was passed over for so many blocks full. */
-const oldestAfter = 8;
 
 /** The task of this tier that should be started now; undefined when none fits. */
 export function choose(line: GangLine, tier: Tier, room: Room, now_ms: number): Waiting | undefined {
@@ -42,8 +40,8 @@ export function choose(line: GangLine, tier: Tier, room: Room, now_ms: number): 
 
 /** How far a size is beyond its patience, as a factor: from 1 on it is starved. */
 export function hunger({ odometer }: GangLine, { nodes, items, served }: SizeClass, size: number): number {
-  const overtaken = odometer - Math.max(items[0]?.turn ?? odometer, served);
-  return overtaken / (patience * Math.max(size, nodes * items.length));
+  const overtaken = odometer - Math.max(items[0]?.since ?? odometer, served);
+  return overtaken / Math.max(size, patience * nodes * items.length);
 }
 
 /** The size of these that was passed over for longest beyond its patience. */
@@ -59,13 +57,13 @@ export function mostStarved(line: GangLine, classes: readonly SizeClass[], size:
   return worst;
 }
 
-/** Of one size the one that runs longest, as far as declared, so that short ones are left for the end. */
+/**
+ * Of one size the oldest while others keep coming; when nobody has come for as long as it takes to fill the block anew,
+ * the one that runs longest, as far as declared, so that short ones are left to make a good end.
+ */
 function first(line: GangLine, { items }: SizeClass, size: number): Waiting | undefined {
-  const [oldest] = items;
-  if (oldest === undefined || line.odometer - oldest.turn > oldestAfter * size + items.length * oldest.nodes) {
-    return oldest;
-  }
-  return longest(items) ?? oldest;
+  const ending = line.odometer - line.latest >= size;
+  return (ending ? longest(items) : undefined) ?? items[0];
 }
 
 function longest(items: readonly Waiting[]): Waiting | undefined {

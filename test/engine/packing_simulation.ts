@@ -21,6 +21,8 @@ export interface MixTask {
 /** One task as it went. */
 export interface Ran extends MixTask {
   readonly started_s: number;
+  /** Tasks of its size, itself included, that were there and not over when it came. */
+  readonly of_size: number;
   readonly hosts: readonly string[];
 }
 
@@ -74,6 +76,8 @@ export class PackingSimulation {
   private used = 0;
   private readonly queue: MixTask[];
   private readonly line: MixTask[] = [];
+  private readonly tasks: (MixTask & { of_size: number })[] = [];
+  private readonly alike = new Map<number | undefined, number>();
 
   constructor(nodes: number, slots: number, tasks: readonly MixTask[]) {
     this.nodes = nodes;
@@ -107,16 +111,17 @@ export class PackingSimulation {
       ...(walltime_s === undefined ? {} : { walltime_s }),
     };
     this.ready.add(envelope(number, [spec], this.now_s * 1000, priority));
-    this.tasks.push(task);
+    const alike = (this.alike.get(nodes) ?? 0) + 1;
+    this.alike.set(nodes, alike);
+    this.tasks.push({ ...task, of_size: alike });
     this.line.push(task);
     this.waiting++;
   }
 
-  private readonly tasks: MixTask[] = [];
-
   private dispatch(): void {
     dispatch(this.ready, this.pool, 100_000, this.now_s * 1000, ({ worker, held, index, gang }, needs) => {
-      const task = this.tasks[Number.parseInt(held.id.slice(0, 8), 16)] as MixTask;
+      const task = this.tasks[Number.parseInt(held.id.slice(0, 8), 16)];
+      if (task === undefined) throw new Error(`nobody submitted ${held.id}`);
       const tid = held.tid(index);
       held.step(index, phase.leased);
       this.pool.assign(worker, tid, { held, index, attempt: 1, needs, since_ms: this.now_s * 1000 });
@@ -128,11 +133,15 @@ export class PackingSimulation {
       const hosts = (gang ?? [worker]).map(({ host }) => host);
       this.ran.push({ ...task, started_s: this.now_s, hosts });
       this.waiting--;
-      this.line.splice(this.line.indexOf(task), 1);
+      this.line.splice(
+        this.line.findIndex((one) => one.nodes === task.nodes),
+        1,
+      );
       const nodes = gang?.length ?? 1 / worker.slots;
       this.busy_nodes += nodes;
       this.endAt(this.now_s + task.lasts_s, () => {
         this.busy_nodes -= nodes;
+        this.alike.set(task.nodes, (this.alike.get(task.nodes) ?? 1) - 1);
         held.step(index, phase.finished);
         this.pool.release(worker, tid);
       });
