@@ -175,16 +175,9 @@ async function askAboutBlocks(prompts: Prompts, complete: ConfigureOptions): Pro
 
 /** Flags and answers as a configuration. The relay is written down by name, so that a later choice does not move it. */
 export async function configOf(cli: Cli, options: ConfigureOptions): Promise<EndpointConfigFile> {
-  const all = readContexts(cli.home);
-  const relay = options.relay ?? cli.context ?? all.current;
-  if (!Object.hasOwn(all.contexts, relay)) {
-    throw new GcError("missing", "context.unknown", `There is no context ${JSON.stringify(relay)}`, {
-      hint: "gc context list",
-    });
-  }
   return {
     ...given("display_name", options.displayName),
-    relay,
+    relay: relayFor(cli, options.relay),
     engine: await engineOf(cli, options),
     allow: {
       ...given("users", options.allowUser),
@@ -195,6 +188,16 @@ export async function configOf(cli: Cli, options: ConfigureOptions): Promise<End
     ...given("worker_init", options.workerInit),
     ...given("log_level", options.logLevel),
   };
+}
+
+/** The name of the relay that `said`, the command line or the contexts choose. @throws GcError `context.unknown`. */
+export function relayFor(cli: Cli, said: string | undefined): string {
+  const all = readContexts(cli.home);
+  const relay = said ?? cli.context ?? all.current;
+  if (Object.hasOwn(all.contexts, relay)) return relay;
+  throw new GcError("missing", "context.unknown", `There is no context ${JSON.stringify(relay)}`, {
+    hint: "gc context list",
+  });
 }
 
 async function engineOf(cli: Cli, options: ConfigureOptions): Promise<EndpointConfigFile["engine"]> {

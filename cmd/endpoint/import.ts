@@ -3,7 +3,6 @@ import { readdirSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import type { Command } from "commander";
 import { configureEndpoint } from "../../core/config/configure.ts";
-import { readContexts } from "../../core/config/context.ts";
 import { checkName } from "../../core/config/endpoint_name.ts";
 import { type Imported, type ImportFile, importGlobus } from "../../core/config/import_globus.ts";
 import type { ImportNote } from "../../core/config/import_source.ts";
@@ -13,6 +12,7 @@ import { gatherPairs } from "../amount.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { visible } from "../visible.ts";
+import { relayFor } from "./configure.ts";
 
 interface ImportOptions {
   name?: string;
@@ -52,14 +52,7 @@ function importEndpoint(cli: Cli, said: string, options: ImportOptions): void {
   const directory = resolve(said);
   const name = checkName(options.name ?? basename(directory));
   const imported = importGlobus(said, filesOf(said), options.set);
-  const all = readContexts(cli.home);
-  const relay = options.relay ?? cli.context ?? all.current;
-  if (!Object.hasOwn(all.contexts, relay)) {
-    throw new GcError("missing", "context.unknown", `There is no context ${JSON.stringify(relay)}`, {
-      hint: "gc context list",
-    });
-  }
-  const config = { relay, ...imported.config };
+  const config = { relay: relayFor(cli, options.relay), ...imported.config };
   const made =
     options.dryRun === true
       ? undefined
