@@ -39,6 +39,8 @@ export interface Harvest {
   call?: CallEnd;
   /** Of a program of several ranks: the one that failed first. */
   failed_rank?: FailedRank;
+  /** The same: a node of its piece that died. */
+  lost_node?: string;
   /** Some of the output could not be written or read; as a sentence. */
   trouble?: string;
 }

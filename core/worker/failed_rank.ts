@@ -45,6 +45,14 @@ export function failedRankIn(text: string): FailedRank | undefined {
   return hydra === null ? undefined : { rank: "", node: hydra[1] ?? "", code: Number(hydra[2]), at_ns: 0n };
 }
 
+/** The node that died under a program, in the words of srun or of Open MPI's mpiexec. */
+export function lostNodeIn(text: string): string | undefined {
+  const slurm = /^srun: error: Node failure on (\S+)/m.exec(text)?.[1];
+  if (slurm !== undefined) return slurm;
+  if (!/ORTE has lost communication with a remote daemon|PRTE has lost communication/.test(text)) return undefined;
+  return /Remote daemon: \[\[\d+,\d+\],\d+\] on node (\S+)/.exec(text)?.[1] ?? "one of its nodes";
+}
+
 /** As a sentence for its user. */
 export function describeFailedRank({ rank, node, code }: FailedRank, signalName: (number: number) => string): string {
   const who = /^\d+$/.test(rank) ? `Rank ${rank}` : "A rank";

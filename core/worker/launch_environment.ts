@@ -35,24 +35,23 @@ export function scrubbed(env: { readonly [name: string]: string }): { [name: str
 
 /**
  * What Slurm would say if the piece were the whole job: mpiexec of Open MPI, MPICH and Intel read it, and start their
- * helpers by srun, which must not wait for the worker's step to end.
+ * helpers by srun, which must not wait for the worker's step to end. The name is how these steps are found again;
+ * inside a job srun ignores SLURM_JOB_NAME (srun(1)).
  */
 export function slurmPiece({ hosts, ranks_per_node, name }: Piece): { [name: string]: string } {
   const nodes = hosts.join(",");
   const count = String(hosts.length);
+  const more = `--overlap --mem=0 --job-name=${name}`;
   return {
     SLURM_JOB_NODELIST: nodes,
     SLURM_NODELIST: nodes,
     SLURM_JOB_NUM_NODES: count,
     SLURM_NNODES: count,
     SLURM_TASKS_PER_NODE: `${ranks_per_node}(x${count})`,
-    SLURM_JOB_NAME: name,
-    SLURM_OVERLAP: "1",
-    SLURM_MEM_PER_NODE: "0",
-    OMPI_MCA_plm_slurm_args: "--overlap --mem=0",
-    PRTE_MCA_plm_slurm_args: "--overlap --mem=0",
-    HYDRA_LAUNCHER_EXTRA_ARGS: "--overlap --mem=0",
-    I_MPI_HYDRA_BOOTSTRAP_EXEC_EXTRA_ARGS: "--overlap --mem=0",
+    OMPI_MCA_plm_slurm_args: more,
+    PRTE_MCA_plm_slurm_args: more,
+    HYDRA_LAUNCHER_EXTRA_ARGS: more,
+    I_MPI_HYDRA_BOOTSTRAP_EXEC_EXTRA_ARGS: more,
   };
 }
 

@@ -21,9 +21,12 @@ export function outcomeOf(held: HeldAttempt, exit: Exit, harvest: Harvest): Outc
   return { ...outcome, reason: outcome.reason === undefined ? trouble : `${outcome.reason}; ${trouble}` };
 }
 
-function endedAlone(exit: Exit, { call, out_of_memory, failed_rank }: Harvest, { argv }: TaskSpec): Outcome {
+function endedAlone(exit: Exit, { call, out_of_memory, failed_rank, lost_node }: Harvest, { argv }: TaskSpec): Outcome {
   const outcome = endedByItself(exit, out_of_memory === true);
   if (call !== undefined) return callOutcome(call, exit, outcome);
+  if (lost_node !== undefined && outcome.class !== "ok") {
+    return { class: "lost", cause: "lost", exit_code: 125, reason: `Its node ${lost_node} died` };
+  }
   if (failed_rank === undefined || outcome.class === "ok") return outcome;
   const reason = describeFailedRank(failed_rank, signalName);
   // What the launcher exits with is often that of a rank which was ended because of the first. A script has its own.

@@ -5,14 +5,14 @@
 import * as fs from "node:fs";
 import { join } from "node:path";
 import { removeTree } from "../host/files.ts";
+import type { MpiSettings } from "../schema/launcher.ts";
 import type { Outcome } from "../schema/result.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import type { MpiSettings } from "../schema/launcher.ts";
 import { rankFault, rankShape } from "../task/ranks.ts";
 import type { Exit } from "./attempt.ts";
 import type { Command } from "./command.ts";
 import type { Harvest } from "./decision.ts";
-import { failedRankIn, firstOf, readNote } from "./failed_rank.ts";
+import { failedRankIn, firstOf, lostNodeIn, readNote } from "./failed_rank.ts";
 import { pieceNames, scrubbed, slurmPiece } from "./launch_environment.ts";
 import { hostLines, launchWords, type MpiLauncher, type Piece } from "./launch_lines.ts";
 import { findLauncher } from "./mpi_site.ts";
@@ -95,10 +95,13 @@ export class Programs {
   end({ dir }: Program, exit: Exit, stderr: Capture, harvest: Harvest): void {
     try {
       if (exit.code === 0) return;
+      const said = endOf(stderr);
+      const lost = lostNodeIn(said);
+      if (lost !== undefined) harvest.lost_node = lost;
       const notes = namesIn(dir)
         .filter((name) => /^failed\.[^.]+$/.test(name))
         .flatMap((name) => readNote(fs.readFileSync(join(dir, name), "latin1")) ?? []);
-      const failed = firstOf(notes) ?? failedRankIn(endOf(stderr));
+      const failed = firstOf(notes) ?? failedRankIn(said);
       if (failed !== undefined) harvest.failed_rank = failed;
     } finally {
       removeTree(dir);

@@ -16,6 +16,8 @@ export function slurmDirectives(request: BlockRequest): string[] {
     `--time=${minutesOf(walltime_s)}`,
     // A block that the scheduler starts again would be a second block under the same id.
     "--no-requeue",
+    // One node that dies takes only its own tasks; but without the first, where this script runs, the block is over.
+    ...(nodes > 1 ? ["--no-kill"] : []),
     ...(warn_s === undefined || warn_s === 0 ? [] : [`--signal=${warning(request)}TERM@${warn_s}`]),
     ...(request.exclusive === true ? ["--exclusive"] : []),
     ...said("--partition", request.partition),

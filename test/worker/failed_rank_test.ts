@@ -1,6 +1,6 @@
 /** Which rank is told to have failed: the first that failed by itself. */
 import { describe, expect, test } from "bun:test";
-import { describeFailedRank, failedRankIn, firstOf, readNote } from "../../core/worker/failed_rank.ts";
+import { describeFailedRank, failedRankIn, firstOf, lostNodeIn, readNote } from "../../core/worker/failed_rank.ts";
 
 const signalName = (number: number) => (number === 11 ? "SIGSEGV" : "");
 
@@ -38,6 +38,15 @@ describe("failedRankIn()", () => {
   test("says nothing where nobody failed", () => {
     expect(failedRankIn("all is well\n")).toBeUndefined();
   });
+});
+
+test("lostNodeIn() names the node that died under a program", () => {
+  const slurm = "slurmstepd: error: x\nsrun: error: Node failure on node03\n";
+  expect(lostNodeIn(slurm)).toBe("node03");
+  const daemons = "  HNP daemon   : [[1,0],0] on node node02\n  Remote daemon: [[1,0],1] on node node04\n";
+  const open = `ORTE has lost communication with a remote daemon.\n\n${daemons}`;
+  expect(lostNodeIn(open)).toBe("node04");
+  expect(lostNodeIn("srun: error: node03: task 2: Exited with exit code 3\n")).toBeUndefined();
 });
 
 test("describeFailedRank() names rank, node and code or signal", () => {

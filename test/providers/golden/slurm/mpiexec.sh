@@ -7,6 +7,7 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --time=60
 #SBATCH --no-requeue
+#SBATCH --no-kill
 
 # Block gc0a1b2c3d4e5f: one worker on each of 2 nodes.
 export GC_BLOCK=gc0a1b2c3d4e5f

@@ -7,6 +7,7 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --time=60
 #SBATCH --no-requeue
+#SBATCH --no-kill
 
 # Block gc0a1b2c3d4e5f: one worker on each of 2 nodes.
 export GC_BLOCK=gc0a1b2c3d4e5f
@@ -16,7 +17,7 @@ cd "$GC_BLOCK_DIR" || exit 13
 gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
-  exec srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task="$SLURM_CPUS_ON_NODE" --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --export=ALL -c 128 --mpibind=off /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec srun --nodes=2 --ntasks=2 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task="$SLURM_CPUS_ON_NODE" --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --no-kill --export=ALL -c 128 --mpibind=off /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!

@@ -7,6 +7,7 @@
 #SBATCH --ntasks-per-node=1
 #SBATCH --time=60
 #SBATCH --no-requeue
+#SBATCH --no-kill
 #SBATCH --signal=TERM@120
 #SBATCH --exclusive
 #SBATCH --cpus-per-task=32
@@ -19,7 +20,7 @@ cd "$GC_BLOCK_DIR" || exit 13
 gc_pid=
 trap ':' TERM INT USR1 USR2
 gc_launch() {
-  exec srun --nodes=4 --ntasks=4 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task=32 --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --export=ALL /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
+  exec srun --nodes=4 --ntasks=4 --ntasks-per-node=1 --overlap --mem=0 --cpus-per-task=32 --cpu-bind=none --kill-on-bad-exit=0 --wait=0 --no-kill --export=ALL /bin/bash /home/alice/.gc/endpoints/lab/blocks/gc0a1b2c3d4e5f/node.sh
 }
 gc_launch &
 gc_pid=$!
