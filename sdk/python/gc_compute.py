@@ -2222,7 +2222,7 @@ class Client:
         return executor.submit(ShellFunction(_HARDWARE)).wait_for_task_id()
 
     def get_allowed_functions(self, *_args, **_kwargs):
-        raise NotImplementedError("Endpoints list commands, not functions: gc endpoint show NAME")
+        raise NotImplementedError("Which functions an endpoint allows is seen on its machine: gc endpoint show NAME")
 
     def register_endpoint(self, *_args, **_kwargs):
         raise NotImplementedError("Endpoints register themselves: gc endpoint configure NAME")
