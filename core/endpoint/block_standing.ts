@@ -83,6 +83,16 @@ export function workersOf(desk: Desk, block: string): string[] {
   return ids;
 }
 
+/** Whether one of its workers answers: that proves more than any list in which the block is missing. */
+export function hasVoice(desk: Desk, block: string): boolean {
+  return workersOf(desk, block).some((id) => desk.pool.workers.get(id)?.state === "ready");
+}
+
+/** Whether all its walltime is over. */
+export function isSpent({ started_ms }: Standing, { walltime_s }: BlockRow, now_ms: number): boolean {
+  return started_ms !== undefined && now_ms >= started_ms + walltime_s * 1000;
+}
+
 /** Tasks that workers of a block have. */
 export function tasksOf(desk: Desk, block: string): number {
   let tasks = 0;

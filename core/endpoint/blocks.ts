@@ -16,6 +16,8 @@ import {
   endingWords,
   excuseOf,
   freshStanding,
+  hasVoice,
+  isSpent,
   noticeIdleness,
   noticeRestart,
   type Standing,
@@ -222,12 +224,11 @@ export class Blocks {
       return;
     }
     if (sight.seen === "absent") {
+      if (hasVoice(desk, block)) return;
       standing.absences++;
       const old = now_ms - standing.known_ms >= this.settings.absent_after_ms;
       if (standing.absences < this.settings.absent_polls || !old) return;
-      const { started_ms } = standing;
-      const spent = started_ms !== undefined && now_ms >= started_ms + row.walltime_s * 1000;
-      return this.ends(desk, block, standing, spent ? "timeout" : "ended", now_ms);
+      return this.ends(desk, block, standing, isSpent(standing, row, now_ms) ? "timeout" : "ended", now_ms);
     }
     standing.absences = 0;
     standing.reason = sight.reason;
@@ -252,9 +253,9 @@ export class Blocks {
     if (workers.length === 0) this.over(desk, block, standing.ending, now_ms);
   }
 
-  /** Its name is not listed and its id was never learnt. One of its workers that answers proves more than a list. */
+  /** Its name is not listed and its id was never learnt. */
   private unnamed(desk: Desk, block: string, standing: Standing, now_ms: number): void {
-    if (workersOf(desk, block).some((id) => desk.pool.workers.get(id)?.state === "ready")) return;
+    if (hasVoice(desk, block)) return;
     const young = now_ms - standing.known_ms < Math.min(lostAfter_ms, this.settings.absent_after_ms * 4);
     if (++standing.absences < lostAfterLooks || young) return;
     if (workersOf(desk, block).length > 0) return this.ends(desk, block, standing, "ended", now_ms);

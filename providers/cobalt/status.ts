@@ -21,7 +21,8 @@ export const qstat: Query = {
 
 export function readTable(answer: Answer): Listing {
   const lines = answer.stdout.split("\n").filter((line) => line.trim() !== "");
-  const [heading = "", rule = "", ...rest] = lines;
+  // Above it a site may have something to say to everybody.
+  const [heading = "", rule = "", ...rest] = lines.slice(lines.findIndex((line) => /^JobID .*State/.test(line)));
   const whole = /^JobID .*State/.test(heading) && /^=+$/.test(rule);
   const rows = whole ? rest.flatMap((line) => rowOf(line, heading, rule.length)) : [];
   const complete = answer.code === 0 && whole && rows.length === rest.length;

@@ -24,7 +24,7 @@ export function readQstatXml(answer: Answer): Listing {
   const rows = elements(stdout, "job_list").flatMap(rowOf);
   const opened = stdout.match(/<job_list[\s>]/g)?.length ?? 0;
   // Two lists, of what runs and of what waits, both closed; nothing lost between.
-  const closed = /^<\?xml/.test(stdout) && /<\/queue_info>[\s\S]*<\/job_info>\s*<\/job_info>\s*$/.test(stdout);
+  const closed = /^<\?xml/m.test(stdout) && /<\/queue_info>[\s\S]*<\/job_info>\s*<\/job_info>\s*$/.test(stdout);
   const whole = code === 0 && closed && rows.length === opened;
   return { rows, isAbsent: () => whole, ...(whole ? {} : { why: textOf(answer).slice(0, 500) }) };
 }

@@ -25,7 +25,7 @@ export function readQstatXml(answer: Answer): Listing {
   };
 }
 
-/** Without blocks there is no document either; of noise and of a document that is cut, nothing is known to be missing. */
+/** Without blocks there is no document either. Noise, and a document that is cut, cover nothing. */
 function isWhole(stdout: string, rows: number): boolean {
   const opened = stdout.match(/<Job>/g)?.length ?? 0;
   return stdout.trim() === "" || (opened === rows && rows > 0 && /<\/Data>\s*$/.test(stdout));

@@ -295,7 +295,11 @@ function survivesTrouble(name: FakeName): void {
 
   test("lines of a banner, even with numbers and words in them, hide nothing that matters", () => {
     const lines = ["*** Maintenance on Friday ***", "", "12 jobs DONE, 3 COMPLETED, 0 failed"];
-    expect(["running", "uncovered"]).toContain(believed({ is: "banner", lines }));
+    expect(believed({ is: "banner", lines })).toBe("running");
+    site().fake.spoil(observe.command, { is: "banner", lines });
+    const stranger = { id: unknownId[name], name: "gcnobodyatall0" };
+    expect(site().look(ref, stranger).map(phaseOf)).toEqual(["running", "absent"]);
+    site().fake.mend();
     site().fake.spoil(submit.command, { is: "banner", lines });
     const { outcome, name: another } = site().submit("true");
     site().fake.mend();
