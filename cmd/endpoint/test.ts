@@ -14,7 +14,7 @@ import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { duration_s } from "../task_options.ts";
 import { probeScript, readProbe } from "./test_probe.ts";
-import { judge, reportText, type TestReport } from "./test_report.ts";
+import { judge, reachedBy, reportText, type TestReport } from "./test_report.ts";
 import { Trial } from "./test_trial.ts";
 
 interface TestOptions {
@@ -203,13 +203,7 @@ function success(
   const { started_ms, planned_ms } = block ?? {};
   const waited =
     started_ms === undefined || planned_ms === undefined ? {} : { waited_s: waitedFor(planned_ms, started_ms) };
-  const { port } = trial;
-  const reached: TestReport["reached"] =
-    engine.type === "local" || port === undefined
-      ? { by: "unix" }
-      : address === undefined
-        ? { by: "other" }
-        : { by: "tcp", address, port };
+  const reached = reachedBy(engine, address, trial.port);
   return {
     ...common,
     ok: found.wrong.length === 0,

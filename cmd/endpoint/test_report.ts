@@ -17,7 +17,7 @@ export interface TestReport {
   readonly first_answer_s?: number;
   readonly waited_s?: number;
   /** How the worker is connected to the endpoint. */
-  readonly reached?: { readonly by: "unix" | "tcp" | "other"; readonly address?: string; readonly port?: number };
+  readonly reached?: { readonly by: "unix" | "tcp" | "shared"; readonly address?: string; readonly port?: number };
   readonly node?: Omit<NodeReport, "address" | "clock_s">;
   /** What is wrong; with one of them the test has failed. */
   readonly wrong: readonly string[];
@@ -74,6 +74,16 @@ export function judge(
   return { wrong, notes };
 }
 
+/** How the worker of the probe is connected. `address`: where its TCP connection to `port` leads, if it has one. */
+export function reachedBy(
+  engine: EngineConfig,
+  address: string | undefined,
+  port: number | undefined,
+): NonNullable<TestReport["reached"]> {
+  if (engine.type === "local" || port === undefined) return { by: "unix" };
+  return address === undefined ? { by: "shared" } : { by: "tcp", address, port };
+}
+
 /** The report for people. */
 export function reportText(report: TestReport, paint: Painter): string {
   const { node, reached, block } = report;
@@ -112,7 +122,9 @@ function answerText({ first_answer_s, waited_s }: TestReport): string {
 
 function reachedText({ by, address, port }: NonNullable<TestReport["reached"]>): string {
   if (by === "unix") return "a socket of this machine";
-  return by === "tcp" ? `TCP to ${address}, port ${port}` : "another way than TCP to this machine";
+  return by === "tcp"
+    ? `TCP to ${address}, port ${port}`
+    : "files in a folder that both see: there is no connection over the network";
 }
 
 function indented(text: string): string[] {

@@ -3,7 +3,8 @@ import { afterEach, beforeEach, describe, expect, test } from "bun:test";
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { probeScript, readProbe } from "../../cmd/endpoint/test_probe.ts";
-import { judge } from "../../cmd/endpoint/test_report.ts";
+import { judge, reachedBy } from "../../cmd/endpoint/test_report.ts";
+import { parseEndpointConfig } from "../../core/config/endpoint_config.ts";
 import type { EngineConfig } from "../../core/config/engine_config.ts";
 import { until } from "../e2e/until.ts";
 import { gcArgv, Place } from "./command_line.ts";
@@ -196,6 +197,14 @@ describe("the probe", () => {
       client.end();
       server.stop(true);
     }
+  });
+
+  test("shows by what way its node reached this machine", () => {
+    const local: EngineConfig = { type: "local", workers: 1 };
+    const { engine } = parseEndpointConfig(Buffer.from("engine: {type: batch, scheduler: slurm}"), "config.yaml");
+    expect(reachedBy(local, undefined, undefined)).toEqual({ by: "unix" });
+    expect(reachedBy(engine, "10.0.0.2", 4000)).toEqual({ by: "tcp", address: "10.0.0.2", port: 4000 });
+    expect(reachedBy(engine, undefined, 4000)).toEqual({ by: "shared" });
   });
 
   test("is judged by what the configuration wants", () => {
