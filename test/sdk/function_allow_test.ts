@@ -167,7 +167,8 @@ with Executor(endpoint_id="closed") as ex:
     assert ex.submit_to_registered_function("${allowed.id}", args=(4,)).result() == 8
     for future in (ex.submit_to_registered_function(fid, args=(4,)), ex.submit(double, 4)):
         e = future.exception()
-        assert isinstance(e, TaskExecutionFailed) and known["sha256"] in str(e) and "allowed_functions" in str(e), repr(e)
+        assert isinstance(e, TaskExecutionFailed), repr(e)
+        assert known["sha256"] in str(e) and "allowed_functions" in str(e), e
 gcc.delete_function(fid)
 try:
     gcc.get_function(fid)

@@ -4,7 +4,7 @@
  */
 // time limit: 420 s
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { mkdtempSync, rmSync } from "node:fs";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { PythonPlace, pythons } from "./python_place.ts";
@@ -19,6 +19,23 @@ const missing =
   install(there, ["cloudpickle==3.0.0", "dill==0.3.8"]);
 if (missing !== undefined)
   console.log(`SKIPPED: values of numpy and pandas, pickles of cloudpickle and dill (${missing})`);
+
+const noUv = install(join(folder, "uv"), ["uv"]);
+if (noUv !== undefined) console.log(`SKIPPED: a script whose packages uv installs (${noUv})`);
+
+/** Writes a package of one module as a wheel, so that nothing has to be fetched. */
+const wheel = `
+import sys, zipfile
+files = {
+    "twice.py": "def twice(x):\\n    return 2 * x\\n",
+    "twice-1.0.dist-info/METADATA": "Metadata-Version: 2.1\\nName: twice\\nVersion: 1.0\\n",
+    "twice-1.0.dist-info/WHEEL": "Wheel-Version: 1.0\\nGenerator: test\\nRoot-Is-Purelib: true\\nTag: py3-none-any\\n",
+}
+files["twice-1.0.dist-info/RECORD"] = "".join("%s,,\\n" % name for name in files) + "twice-1.0.dist-info/RECORD,,\\n"
+with zipfile.ZipFile(sys.argv[1] + "/twice-1.0-py3-none-any.whl", "w") as out:
+    for name, text in files.items():
+        out.writestr(name, text)
+`;
 
 /** Makes a virtual environment. Returns why there can be none. */
 function install(at: string, packages: readonly string[]): string | undefined {
@@ -127,6 +144,29 @@ print("ok")
 `);
     },
     60_000,
+  );
+
+  test.skipIf(noUv !== undefined)(
+    "a script gets the packages that its metadata names from uv",
+    async () => {
+      const { exe } = place;
+      const uv = new PythonPlace();
+      try {
+        const made = await uv.python(wheel, { args: [uv.cwd] });
+        expect(made).toMatchObject({ code: 0, stderr: "" });
+        const head = `# /// script\n# dependencies = ["twice @ file://${uv.cwd}/twice-1.0-py3-none-any.whl"]\n# ///\n`;
+        writeFileSync(
+          join(uv.cwd, "s.py"),
+          `${head}import sys, twice\nprint(twice.twice(21), sys.argv[1:])\nsys.exit(3)\n`,
+        );
+        const env = { PATH: `${join(folder, "uv/bin")}:${process.env.PATH}`, UV_PYTHON_DOWNLOADS: "never" };
+        const { code, stdout, stderr } = await uv.startAny([exe, "run", "s.py", "--fast"], { env }).end(90_000);
+        expect({ code, stdout, stderr }).toEqual({ code: 3, stdout: "42 ['--fast']\n", stderr: "" });
+      } finally {
+        await uv.close();
+      }
+    },
+    120_000,
   );
 
   test("a Python without the serializer says so before anything is sent, and at the endpoint", async () => {
