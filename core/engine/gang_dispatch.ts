@@ -12,7 +12,7 @@ import { contiguous } from "./whole_nodes.ts";
 export type Start = (task: Waiting, workers: readonly PoolWorker[]) => void;
 
 /** A claim is held until so much beyond patience if a larger task is going to leave enough nodes anyway. */
-const waitForLarger = 2;
+const waitForLarger = 1.5;
 
 /**
  * Starts what fits, of priority `from` and above: that of an ordinary task that is about to be started, if any. Nodes
@@ -115,7 +115,8 @@ function claimIn(pool: Pool, task: Waiting, before: ReadonlySet<string>, now_ms:
   const members = kept ?? able.toSorted((a, b) => reachable(b).length - reachable(a).length)[0] ?? [];
   const candidates = reachable(members);
   // What has to wait for a larger task in any case keeps no node idle meanwhile.
-  const needed = heirs(pool, task.nodes) && candidates.length < task.nodes ? 0 : task.nodes;
+  const smaller = members.filter((one) => stays(one) && (pool.gangOf(one.id)?.workers.length ?? 0) < task.nodes);
+  const needed = smaller.length < task.nodes ? 0 : task.nodes;
   const rank = (worker: PoolWorker): number => {
     if (worker.assigned.size === 0) return Number.NEGATIVE_INFINITY;
     return (before.has(worker.id) ? 0 : 1e18) + (lastEnd(worker) ?? 1e17 + worker.assigned.size);

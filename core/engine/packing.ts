@@ -17,7 +17,7 @@ export interface Room {
   readonly running: readonly { readonly nodes: number; readonly ends_ms: number | undefined }[];
 }
 
-/** A size is passed over for so many times the nodes that wait in it, and for a block full at least. */
+/** A size is passed over for so many times the nodes that wait in it, and for half a block at least. */
 const patience = 2;
 /** Small sizes first, so that their longest tasks start early … */
 const smallFirst = 0.4;
@@ -35,13 +35,14 @@ export function choose(line: GangLine, tier: Tier, room: Room, now_ms: number): 
   // Two that need more than half cannot run side by side, so they are the critical path themselves.
   const [largest] = fitting;
   if (largest !== undefined && largest.nodes * 2 > room.size) return first(line, largest, room.size);
-  return urgent(line, fitting, room, now_ms) ?? first(line, byShare(tier, fitting, room), room.size);
+  const urgentOne = ending(line, room.size) ? urgent(line, fitting, room, now_ms) : undefined;
+  return urgentOne ?? first(line, byShare(tier, fitting, room), room.size);
 }
 
 /** How far a size is beyond its patience, as a factor: from 1 on it is starved. */
 export function hunger({ odometer }: GangLine, { nodes, items, served }: SizeClass, size: number): number {
   const overtaken = odometer - Math.max(items[0]?.since ?? odometer, served);
-  return overtaken / Math.max(size, patience * nodes * items.length);
+  return overtaken / Math.max(size / 2, patience * nodes * items.length);
 }
 
 /** The size of these that was passed over for longest beyond its patience. */
@@ -57,13 +58,14 @@ export function mostStarved(line: GangLine, classes: readonly SizeClass[], size:
   return worst;
 }
 
-/**
- * Of one size the oldest while others keep coming; when nobody has come for as long as it takes to fill the block anew,
- * the one that runs longest, as far as declared, so that short ones are left to make a good end.
- */
+/** Nobody has come for as long as it takes to fill the block anew: what waits is all there is, and may be ordered. */
+function ending({ odometer, latest }: GangLine, size: number): boolean {
+  return odometer - latest >= size;
+}
+
+/** Of one size the oldest; at the end the one that runs longest, as far as declared, so that short ones are left. */
 function first(line: GangLine, { items }: SizeClass, size: number): Waiting | undefined {
-  const ending = line.odometer - line.latest >= size;
-  return (ending ? longest(items) : undefined) ?? items[0];
+  return (ending(line, size) ? longest(items) : undefined) ?? items[0];
 }
 
 function longest(items: readonly Waiting[]): Waiting | undefined {

@@ -17,8 +17,8 @@ import { footprint } from "./footprint.ts";
 import { type Bench, type RunOptions, runBench, Skip } from "./harness.ts";
 import { idle } from "./idle.ts";
 import { oneShot } from "./one_shot.ts";
+import { packing } from "./packing.ts";
 import { pythonCalls } from "./python_calls.ts";
-import { pythonLatency } from "./python_latency.ts";
 import { pythonLatency } from "./python_latency.ts";
 import { roundTrip } from "./round_trip.ts";
 import { shellTasks } from "./shell_tasks.ts";
@@ -32,10 +32,10 @@ const benches: readonly Bench[] = [
   roundTrip,
   pythonCalls,
   pythonLatency,
-  pythonLatency,
   start,
   depth,
   workerGrowth,
+  packing,
   scaleOut,
   granularity,
   recovery,
