@@ -9,6 +9,7 @@ import { fileError } from "../core/host/files.ts";
 import { bodyBytesMax, tasksPerEnvelopeMax } from "../core/limits.ts";
 import { type TaskSpec, taskKinds, taskSpecSchema } from "../core/schema/task.ts";
 import { problems } from "../core/schema/validate.ts";
+import { rankFault } from "../core/task/ranks.ts";
 import { readSome } from "./streams.ts";
 
 /** A batch of tasks, and the number of its first line. */
@@ -62,6 +63,8 @@ export function taskOf(line: string, number: number): TaskSpec {
   const task = spec as TaskSpec;
   const kinds = taskKinds.filter((kind) => task[kind] !== undefined);
   if (kinds.length !== 1) throw wrong(number, 'it needs either "argv", "script", "python" or "python_script"');
+  const fault = rankFault(task.resources ?? {});
+  if (fault !== undefined) throw wrong(number, fault);
   if (task.stdin?.kind === "stream")
     throw wrong(number, "its input cannot be a stream, because nobody will be attached");
   return task;

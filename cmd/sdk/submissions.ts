@@ -12,6 +12,7 @@ import { newUuid } from "../../core/submit/composer.ts";
 import type { FoundEndpoint } from "../../core/submit/endpoint_lookup.ts";
 import type { Kept } from "../../core/submit/outbox.ts";
 import { type EnvelopeId, type GroupId, type TaskId, taskId } from "../../core/task/id.ts";
+import { rankFault } from "../../core/task/ranks.ts";
 import { batchFacts } from "../task_batch.ts";
 import type { TaskDesk } from "../task_desk.ts";
 import type { Following } from "./following.ts";
@@ -210,6 +211,8 @@ function checked(base: TaskSpec, task: TaskSpec, index: number): TaskSpec {
   if (taskKinds.filter((kind) => whole[kind] !== undefined).length !== 1) {
     throw wrong('needs one of "argv", "script", "python" and "python_script"');
   }
+  const fault = rankFault(whole.resources ?? {});
+  if (fault !== undefined) throw wrong(`cannot be: ${fault}`);
   if (whole.stdin?.kind === "stream") throw wrong("cannot get its input as a stream, because nobody is attached");
   return task;
 }

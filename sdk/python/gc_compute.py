@@ -36,6 +36,7 @@ import os
 import pickle
 import platform
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -1005,7 +1006,13 @@ exit $code"""
 
 
 class MPIFunction(ShellFunction):
-    """A command that is started on several nodes or ranks, as `resource_specification` says."""
+    """A command whose first program is started on several nodes or ranks, as `resource_specification` says.
+
+    It is run by bash on the first node, with `$PARSL_MPI_PREFIX` put before it: the site's launcher and its options.
+    """
+
+    def _line(self, kwargs):
+        return "$PARSL_MPI_PREFIX " + super()._line(kwargs)
 
 
 # -- The process that does the work -----------------------------------------------------------------------------------
@@ -1692,9 +1699,11 @@ _RESOURCE_KEYS = {
     "gpus": "gpus",
     "nodes": "nodes",
     "num_nodes": "nodes",
+    "num_ranks": "ranks",
+    "ranks_per_node": "ranks_per_node",
+    "launcher_options": "launcher_options",
     "exclusive": "exclusive",
 }
-_MPI_KEYS = ("num_ranks", "ranks_per_node", "launcher_options", "mpi_launcher")
 
 
 def _resources(given):
@@ -1704,18 +1713,24 @@ def _resources(given):
         raise TypeError("resource_specification must be a dict, not %s" % type(given).__name__)
     resources = {}
     for key, value in given.items():
-        if key in _MPI_KEYS:
-            raise _no_mpi('The key "%s" of resource_specification' % key)
         if key not in _RESOURCE_KEYS:
             known = ", ".join(sorted(_RESOURCE_KEYS))
             raise ValueError('resource_specification has no key "%s"; it has: %s' % (key, known))
         if value is not None:
             resources[_RESOURCE_KEYS[key]] = value
+    _check_ranks(resources.get("nodes"), resources.get("ranks"), resources.get("ranks_per_node"))
     return resources or None
 
 
-def _no_mpi(what):
-    return NotImplementedError("%s needs MPI, which gc_compute %s cannot start yet" % (what, __version__))
+def _check_ranks(nodes, ranks, each):
+    """Two of the three determine the third, and never a fraction of it."""
+    shape = "num_nodes=%r, num_ranks=%r, ranks_per_node=%r" % (nodes, ranks, each)
+    if any(value is not None and (not isinstance(value, int) or value < 1) for value in (nodes, ranks, each)):
+        raise ValueError("Nodes and ranks are whole numbers from 1 on: " + shape)
+    if ranks is not None and (
+        (nodes and each and nodes * each != ranks) or (nodes and ranks % nodes) or (each and ranks % each)
+    ):
+        raise ValueError("These contradict each other: " + shape)
 
 
 class Executor(concurrent.futures.Executor):
@@ -1723,7 +1738,8 @@ class Executor(concurrent.futures.Executor):
 
     endpoint_id: its name, its id or the beginning of it; None for GC_ENDPOINT, else the endpoint "local".
     task_group_id: tasks that belong together; with the id of an earlier process, `reload_tasks` finds its tasks.
-    resource_specification: cores, memory_mib, gpus, nodes of each task.
+    resource_specification: cores, memory_mib, gpus of each task; for MPI num_nodes, ranks_per_node, num_ranks (two
+        of them determine the third) and launcher_options.
     serializer: "json" (functions as source text, values as JSON); "pickle" (values as pickles); "cloudpickle" or "dill"
     (functions too). All but the first need the same minor version of Python on both sides.
     walltime, retries, env, python, on_lost, priority: of each task; `python` is the interpreter at the endpoint.
@@ -1791,7 +1807,7 @@ class Executor(concurrent.futures.Executor):
 
     @resource_specification.setter
     def resource_specification(self, value):
-        _resources(None if value is None or not set(value).intersection(_MPI_KEYS) else {})
+        _resources(value)
         if value is not None:
             _check_json(value, "resource_specification")
         self._resource_specification = value
@@ -1888,9 +1904,14 @@ class Executor(concurrent.futures.Executor):
     def _submit_shell(self, function, args, kwargs):
         if args:
             raise TypeError("%s takes keyword arguments only: they are put into the command" % function.__name__)
-        if isinstance(function, MPIFunction):
-            raise _no_mpi("MPIFunction")
+        resources = _resources(self._resource_specification) or {}
+        is_parallel = "ranks" in resources or "ranks_per_node" in resources or resources.get("nodes", 1) > 1
+        if isinstance(function, MPIFunction) and not is_parallel and "nodes" not in resources:
+            raise ValueError("An MPIFunction needs num_nodes, ranks_per_node or num_ranks in resource_specification")
         cmd, spec = function._spec(kwargs)
+        if is_parallel:
+            # A program is started on each rank; a script starts its ranks itself.
+            spec["script"] = "exec " + " ".join(map(shlex.quote, spec.pop("argv")))
         spec = json.dumps(spec, separators=(",", ":"))
         return self._hand_over(spec, functools.partial(_read_shell, function, cmd))
 

@@ -1,11 +1,16 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { mpiexec } from "../worker/fake_mpiexec.ts";
 import { PythonPlace, pythons } from "./python_place.ts";
 
 let place: PythonPlace;
 beforeAll(async () => {
   place = new PythonPlace();
   await place.must(["endpoint", "configure", "my-endpoint"]);
-  await place.must(["endpoint", "start", "--detach", "my-endpoint"]);
+  writeFileSync(join(place.cwd, "mpiexec"), mpiexec, { mode: 0o755 });
+  const env = { PATH: `${place.cwd}:${place.env().PATH}` };
+  await place.must(["endpoint", "start", "--detach", "my-endpoint"], { env });
 }, 30_000);
 afterAll(() => place.close());
 
@@ -127,15 +132,28 @@ print("ok")
 `);
   }, 30_000);
 
-  test("MPIFunction says which version cannot run it yet", async () => {
+  test("MPIFunction starts its first program on each rank, and the rest once", async () => {
     await place.tries(`
-from gc_compute import Executor, MPIFunction
-ex = Executor(endpoint_id="my-endpoint")
-try:
-    ex.submit(MPIFunction("hostname"))
-    assert False
-except NotImplementedError as e:
-    assert "MPI" in str(e) and "0.1.0" in str(e)
+from gc_compute import Executor, MPIFunction, ShellFunction
+with Executor(endpoint_id="my-endpoint") as ex:
+    try:
+        ex.submit(MPIFunction("hostname"))
+        assert False
+    except ValueError as e:
+        assert "num_nodes" in str(e), e
+    for wrong in ({"num_nodes": 2, "num_ranks": 3}, {"num_nodes": 2, "ranks_per_node": 2, "num_ranks": 5}):
+        try:
+            ex.resource_specification = wrong
+            ex.submit(MPIFunction("hostname"))
+            assert False
+        except ValueError as e:
+            assert "contradict" in str(e), e
+    ex.resource_specification = {"num_nodes": 1, "ranks_per_node": 2}
+    done = ex.submit(MPIFunction("echo '{word}'\\necho once"), word="rank").result()
+    assert sorted(done.stdout.split()) == ["once", "rank", "rank"], (done.stdout, done.stderr)
+    assert done.cmd.startswith("$PARSL_MPI_PREFIX echo"), done.cmd
+    line = ex.submit(ShellFunction("echo $PARSL_NUM_RANKS; $PARSL_MPI_PREFIX echo rank")).result()
+    assert (line.stdout, line.returncode) == ("2\\nrank\\nrank\\n", 0), vars(line)
 print("ok")
 `);
   }, 30_000);

@@ -4,28 +4,8 @@ import { existsSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { TaskSpec } from "../../core/schema/task.ts";
+import { mpiexec } from "./fake_mpiexec.ts";
 import { newTid, Rig, type RigOptions } from "./rig.ts";
-
-/** Speaks of itself as MPICH does. Ends with the worst code; TERM ends its ranks. */
-const mpiexec = `#!/bin/sh
-if [ "$1" = --version ]; then echo "HYDRA build details:"; exit 0; fi
-while [ $# -gt 0 ]; do
-  case $1 in
-    -n) count=$2; shift 2 ;;
-    -ppn | -bind-to | -hosts) shift 2 ;;
-    -prepend-rank) label=1; shift ;;
-    *) break ;;
-  esac
-done
-trap 'kill $pids; exit 143' TERM
-i=0
-while [ $i -lt $count ]; do
-  PMI_RANK=$i "$@" & pids="$pids $!"; i=$((i + 1))
-done
-worst=0
-for pid in $pids; do wait $pid || worst=$?; done
-exit $worst
-`;
 
 describe("a program of several ranks", () => {
   let rig: Rig;
