@@ -1,5 +1,5 @@
 /** A person with a relay and endpoints on fake batch schedulers: what the stories of blocks are told with. */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { ended, World } from "../e2e/world.ts";
 import { FakeCluster, type FakeName, type FakeOptions } from "../fakes/fake_cluster.ts";
@@ -80,6 +80,14 @@ export class Lab {
     const ids = said.split("\n").filter((line) => line !== "");
     if (ids.length !== count) throw new Error(`${count} tasks were handed over, ids of ${ids.length} came back`);
     return ids;
+  }
+
+  /** Somebody else's job takes a node of PBS Pro; returns its number. */
+  occupy(): number {
+    const script = join(this.world.folder, "other.sh");
+    writeFileSync(script, "sleep 600\n");
+    const { stdout } = this.fake.ask({ argv: ["qsub", "-l", "walltime=01:00:00", script] });
+    return Number.parseInt(stdout, 10);
   }
 
   /** What `gc endpoint blocks` lists. */
