@@ -229,6 +229,7 @@ export const commands: readonly CommandEntry[] = [
   },
 
   { words: ["sdk", "python"], summary: "Print the Python SDK", load: () => import("./sdk/python.ts") },
+  { words: ["sdk", "typescript"], summary: "Print the TypeScript SDK", load: () => import("./sdk/typescript.ts") },
   {
     words: ["sdk", "serve"],
     summary: "Serve an SDK in lines of JSON",

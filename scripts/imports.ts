@@ -60,6 +60,10 @@ const embedded: { readonly [path: string]: string } = {
   "core/python/calls.py": "core/worker/",
   "core/python/runner.py": "core/worker/",
   "sdk/python/gc_compute.py": "cmd/sdk/",
+  "sdk/typescript/package.json": "cmd/sdk/",
+  "sdk/typescript/printed/gc_compute.ts.txt": "cmd/sdk/",
+  "sdk/typescript/printed/gc_compute.js.txt": "cmd/sdk/",
+  "sdk/typescript/printed/gc_compute.d.ts.txt": "cmd/sdk/",
 };
 
 /** Packages, and the one place that may import each: swapping a package means editing one room. */

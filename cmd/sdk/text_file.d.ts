@@ -6,3 +6,9 @@ declare module "*/gc_compute.py" {
   // biome-ignore lint/style/noDefaultExport: that is how the bundler hands out a text
   export default text;
 }
+
+declare module "*.txt" {
+  const text: string;
+  // biome-ignore lint/style/noDefaultExport: that is how the bundler hands out a text
+  export default text;
+}
