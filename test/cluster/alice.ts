@@ -1,6 +1,7 @@
 /** An ordinary user of the cluster, with a relay and endpoints of her own: what the tests of Slurm are done as. */
 import { chmodSync, chownSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { TaskSpec } from "../../core/schema/task.ts";
 import { until } from "../e2e/until.ts";
 import { type Daemon, type Ended, ended, World } from "../e2e/world.ts";
 
@@ -35,11 +36,15 @@ export class Alice {
 
   /** Makes an endpoint whose engine is `engine`, as YAML after `scheduler: slurm`, and starts it. */
   async endpoint(name: string, engine: { readonly [key: string]: string | number | boolean }): Promise<void> {
-    await this.world.gc(["endpoint", "configure", name, "--yes"]);
     const lines = Object.entries({ partition: "batch", exclusive: false, cores_per_node: 2, ...engine });
     const text = lines.map(([key, value]) => `  ${key}: ${JSON.stringify(value)}`).join("\n");
-    const path = join(this.dirOf(name), "config.yaml");
-    writeFileSync(path, `engine:\n  type: batch\n  scheduler: slurm\n  launcher: srun\n${text}\n`);
+    await this.endpointOf(name, `engine:\n  type: batch\n  scheduler: slurm\n  launcher: srun\n${text}\n`);
+  }
+
+  /** Makes an endpoint with this configuration, and starts it. */
+  async endpointOf(name: string, config: string): Promise<void> {
+    await this.world.gc(["endpoint", "configure", name, "--yes"]);
+    writeFileSync(join(this.dirOf(name), "config.yaml"), config);
     await this.start(name);
   }
 
@@ -52,11 +57,17 @@ export class Alice {
   }
 
   /** Hands a line of shell over, `count` times; returns the ids. */
-  async submit(endpoint: string, script: string, count = 1): Promise<string[]> {
-    const input = `${JSON.stringify({ script })}\n`.repeat(count);
+  submit(endpoint: string, script: string, count = 1): Promise<string[]> {
+    return this.submitAll(endpoint, Array<TaskSpec>(count).fill({ script }));
+  }
+
+  /** Hands tasks over; returns the ids. */
+  async submitAll(endpoint: string, tasks: readonly TaskSpec[]): Promise<string[]> {
+    const input = tasks.map((task) => `${JSON.stringify(task)}\n`).join("");
     const words = ["submit", "--endpoint", endpoint, "--quiet", "--file", "-"];
     const said = await this.world.gc(words, { stdin: input });
     const ids = said.split("\n").filter((line) => line !== "");
+    const count = tasks.length;
     if (ids.length !== count) throw new Error(`${count} tasks were handed over, ids of ${ids.length} came back`);
     return ids;
   }
