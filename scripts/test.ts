@@ -17,7 +17,7 @@ const jobsDefault = "2";
 
 /** Test files whose path contains one of `words`, or all; those that take long are begun first. */
 function testFiles(words: readonly string[]): string[] {
-  const isLong = (path: string) => /^test\/(sim|e2e|cluster)\//.test(path);
+  const isLong = (path: string) => /^test\/(sim|e2e|cluster|batch)\//.test(path);
   return [...new Bun.Glob("test/**/*_test.ts").scanSync({ cwd: root })]
     .filter((path) => words.length === 0 || words.some((word) => path.includes(word)))
     .sort((a, b) => Number(isLong(b)) - Number(isLong(a)) || a.localeCompare(b, "en"));

@@ -4,11 +4,11 @@
  */
 // time limit: 90 s
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { until } from "../e2e/until.ts";
 import type { FakeName } from "../fakes/fake_cluster.ts";
 import type { Fault } from "../fakes/faults.ts";
-import { type Lab, Site } from "./site.ts";
+import { type Lab, Site, submitTo } from "./site.ts";
 
 const limit_ms = 85_000;
 const fakes: readonly FakeName[] = ["pbspro", "torque", "lsf", "openlava", "cobalt", "gridengine"];
@@ -64,6 +64,38 @@ describe("an endpoint on a batch scheduler", () => {
   }
 
   const one = ["--max-idletime", "2s"];
+
+  const launchers = { pbspro: "pbsdsh", torque: "pbsdsh", lsf: "blaunch", gridengine: "qrsh" } as const;
+  for (const [scheduler, launcher] of Object.entries(launchers) as [keyof typeof launchers, string][]) {
+    story(`${scheduler}: a block of two nodes has a worker on each, by ${launcher}`, async () => {
+      const flags = [...one, "--nodes-per-block", "2", "--launcher", launcher];
+      const lines = scheduler === "gridengine" ? "  parallel_environment: mpi" : "";
+      const lab = await site.endpoint(`wide-${scheduler}`, scheduler, {}, flags, lines);
+      const both = site.fileOf(`wide-${scheduler}.both`);
+      const meet = `echo "$HOSTNAME" >>${both}; until test "$(wc -l <${both})" = 2; do sleep 0.1; done; echo met`;
+      const answers = await site.results(await lab.submit(meet, 2));
+      expect(answers.map(({ outcome, stdout }) => `${outcome.class} ${stdout.text}`)).toEqual(["ok met\n", "ok met\n"]);
+      const nodes = readFileSync(both, "utf8").trim().split("\n").sort();
+      const [{ hosts = [] } = {}] = lab.fake.jobs();
+      expect(nodes).toEqual([...hosts].sort());
+      await until(() => lab.fake.living().length === 0, "the block to be given back", limit_ms, 200);
+      expect(lab.fake.jobs().map(({ end }) => end)).toMatchObject([{ code: 0, cause: "own" }]);
+    });
+  }
+
+  story("local: tasks run side by side without any scheduler, and a stop leaves no process", async () => {
+    await site.world.gc(["endpoint", "configure", "local", "--yes", "--slots", "2"]);
+    await site.world.gc(["endpoint", "start", "--detach", "local"]);
+    const both = site.fileOf("local.both");
+    const meet = `echo $$ >>${both}; until test "$(wc -l <${both})" = 2; do sleep 0.1; done; echo met`;
+    const answers = await site.results(await submitTo(site.world, "local", meet, 2));
+    expect(answers.map(({ outcome, stdout }) => `${outcome.class} ${stdout.text}`)).toEqual(["ok met\n", "ok met\n"]);
+    const pid = site.fileOf("local.pid");
+    await submitTo(site.world, "local", `echo $$ >${pid}; sleep 600`, 1);
+    await until(() => existsSync(pid) && readFileSync(pid, "utf8") !== "", "a task that runs", limit_ms, 100);
+    await site.world.gc(["endpoint", "stop", "local"]);
+    expect(existsSync(`/proc/${readFileSync(pid, "utf8").trim()}`)).toBe(false);
+  });
 
   /** What an endpoint says of its only block when it thinks that it is over. */
   const isOver = async (lab: Lab): Promise<boolean> => (await lab.blocks()).every(({ state }) => state === "over");

@@ -29,12 +29,19 @@ export class Site {
     mkdirSync(join(world.folder, "files"));
   }
 
-  /** An endpoint of its own scheduler, configured by flags and started where no other scheduler is to be found. */
-  async endpoint(name: string, scheduler: FakeName, options: FakeOptions, flags: readonly string[]): Promise<Lab> {
+  /** An endpoint with a scheduler of its own and a node each for its blocks, configured by flags and started where no other scheduler is to be found. */
+  async endpoint(
+    name: string,
+    scheduler: FakeName,
+    options: FakeOptions,
+    flags: readonly string[],
+    lines = "",
+  ): Promise<Lab> {
     const lab = new Lab(this.world, name, new FakeCluster(scheduler, join(this.world.folder, `fake-${name}`), options));
     this.labs.push(lab);
     const usual = ["--scheduler", scheduler, "--walltime", "10m", "--max-workers-per-node", "1"];
     await this.world.gc(["endpoint", "configure", name, ...usual, ...flags], { env: lab.env });
+    if (lines !== "") lab.configure(lines);
     await this.world.gc(["endpoint", "start", "--detach", name], { env: lab.env });
     return lab;
   }
@@ -73,13 +80,15 @@ export class Lab {
     this.env = { PATH: fake.path };
   }
 
+  /** Lines that go below `engine:`, for what no flag says. */
+  configure(lines: string): void {
+    const path = join(this.world.home, "endpoints", this.name, "config.yaml");
+    writeFileSync(path, readFileSync(path, "utf8").replace(/^engine:\n/m, `engine:\n${lines}\n`));
+  }
+
   /** Hands a line of shell over, `count` times; returns the ids. */
-  async submit(script: string, count = 1): Promise<string[]> {
-    const stdin = `${JSON.stringify({ script })}\n`.repeat(count);
-    const said = await this.world.gc(["submit", "--endpoint", this.name, "--quiet", "--file", "-"], { stdin });
-    const ids = said.split("\n").filter((line) => line !== "");
-    if (ids.length !== count) throw new Error(`${count} tasks were handed over, ids of ${ids.length} came back`);
-    return ids;
+  submit(script: string, count = 1): Promise<string[]> {
+    return submitTo(this.world, this.name, script, count);
   }
 
   /** Somebody else's job takes a node of PBS Pro; returns its number. */
@@ -103,4 +112,13 @@ export class Lab {
   log(): string {
     return readFileSync(join(this.world.home, "endpoints", this.name, "endpoint.log"), "utf8");
   }
+}
+
+/** Hands a line of shell over to an endpoint, `count` times; returns the ids. */
+export async function submitTo(world: World, endpoint: string, script: string, count: number): Promise<string[]> {
+  const stdin = `${JSON.stringify({ script })}\n`.repeat(count);
+  const said = await world.gc(["submit", "--endpoint", endpoint, "--quiet", "--file", "-"], { stdin });
+  const ids = said.split("\n").filter((line) => line !== "");
+  if (ids.length !== count) throw new Error(`${count} tasks were handed over, ids of ${ids.length} came back`);
+  return ids;
 }

@@ -56,12 +56,17 @@ export class FakeCluster {
     ];
     Queue.create(dir, { scheduler, nodes: names, queues, history }, first);
     this.queue = new Queue(dir);
-    for (const name of Object.keys(speakerOf(scheduler).commands)) {
-      const path = join(this.bin, name);
-      const words = [process.execPath, join(import.meta.dir, "speak.ts"), dir, name].map((word) => `'${word}'`);
-      writeFileSync(path, `#!/bin/sh\nexec ${words.join(" ")} "$@"\n`);
-      chmodSync(path, 0o755);
-    }
+    for (const name of Object.keys(speakerOf(scheduler).commands)) this.wrap(name, "speak.ts");
+    const { launcher } = speakerOf(scheduler);
+    if (launcher !== undefined) this.wrap(launcher, "remote.ts");
+  }
+
+  /** Puts a command on PATH. */
+  private wrap(name: string, program: string): void {
+    const path = join(this.bin, name);
+    const words = [process.execPath, join(import.meta.dir, program), join(this.bin, ".."), name];
+    writeFileSync(path, `#!/bin/sh\nexec ${words.map((word) => `'${word}'`).join(" ")} "$@"\n`);
+    chmodSync(path, 0o755);
   }
 
   /** What a command of a provider is answered, without a process; undefined as exit code when it hangs. */

@@ -253,6 +253,7 @@ const kill = { after_s: 0, signal: "SIGKILL" as const };
 
 export const gridengine: Speaker = {
   commands: { qsub, qstat, qacct, qdel, qhold: holding(true), qrls: holding(false), qconf },
+  launcher: "qrsh",
   run,
   // No warning, but for jobs that asked for one.
   deleted: ({ extra }) =>

@@ -62,6 +62,7 @@ export const lsf: Speaker = {
     bstop: ordering("bstop"),
     bresume: ordering("bresume"),
   },
+  launcher: "blaunch",
   run: lsfRun,
   after: report,
   deleted: () => interruptTermKill,

@@ -239,6 +239,7 @@ function holding(name: "qhold" | "qrls"): (call: Call) => Reply {
 
 export const openpbs: Speaker = {
   commands: { qsub, qstat, qdel, qhold: holding("qhold"), qrls: holding("qrls") },
+  launcher: "pbsdsh",
   run: (job, queue) => pbsRun(job, queue, idOf(job), { NCPUS: String(job.cores) }),
   after: deliver,
   deleted: () => termThenKill,

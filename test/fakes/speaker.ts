@@ -33,6 +33,8 @@ export interface Run {
 
 export interface Speaker {
   readonly commands: { readonly [name: string]: (call: Call) => Reply };
+  /** Its own command that starts something on the nodes of a job. */
+  readonly launcher?: string;
   readonly run: (job: Job, queue: Queue) => Run;
   /** What becomes of the files of a job that is over. */
   readonly after?: (job: Job, queue: Queue, output: { readonly stdout: string; readonly stderr: string }) => void;

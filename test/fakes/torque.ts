@@ -109,6 +109,7 @@ function ordering(name: "qdel" | "qhold" | "qrls"): (call: Call) => Reply {
 
 export const torque: Speaker = {
   commands: { qsub, qstat, qdel: ordering("qdel"), qhold: ordering("qhold"), qrls: ordering("qrls") },
+  launcher: "pbsdsh",
   run: (job, queue) =>
     pbsRun(job, queue, idOf(job), { PBS_NUM_PPN: String(job.cores), PBS_WALLTIME: String(job.walltime_s) }),
   after: deliver,
