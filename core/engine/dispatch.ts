@@ -110,7 +110,9 @@ function beforeClaim(
   const walltime_s = held.over(index)?.walltime_s ?? held.base.walltime_s;
   if (!fitsBefore(claim, endOf(walltime_s === undefined ? undefined : walltime_s * 1000, now_ms))) return undefined;
   // What would wait behind others there has no certain end.
-  const idle = all.filter(({ id, assigned, slots }) => claim.nodes.has(id) && assigned.size < slots);
+  const idle = all.filter(({ id, assigned, slots }) => {
+    return claim.nodes.has(id) && assigned.size < slots && pool.gangOf(id) === undefined;
+  });
   return roomiest(idle, needs, isolated);
 }
 

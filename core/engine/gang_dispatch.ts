@@ -164,7 +164,10 @@ function backfill(pool: Pool, { classes }: Tier, now_ms: number, start: Start): 
       const fits = (task: Waiting): boolean =>
         task !== claim.task && fitsBefore(claim, endOf(task.walltime_ms, now_ms));
       const task = items.find(fits);
-      if (task !== undefined) return place(pool, members, empty, task, start);
+      if (task === undefined) continue;
+      const started = place(pool, members, empty, task, start);
+      renewClaim(pool, now_ms);
+      return started;
     }
   }
   return false;

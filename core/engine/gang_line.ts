@@ -54,6 +54,9 @@ export class GangLine {
   /** One task at a time has nodes kept free, so that there is no way for two to wait for each other. */
   claim: Claim | undefined;
 
+  /** What is in line: after a restart the queue may show a task twice. */
+  private readonly known = new Map<HeldEnvelope, Set<number>>();
+
   get empty(): boolean {
     return this.tiers.length === 0;
   }
@@ -69,6 +72,9 @@ export class GangLine {
   }
 
   add(held: HeldEnvelope, index: number, nodes: number): void {
+    const known = this.known.get(held) ?? new Set();
+    if (known.has(index)) return;
+    this.known.set(held, known.add(index));
     const { priority } = held.header;
     const walltime_s = held.over(index)?.walltime_s ?? held.base.walltime_s;
     const walltime_ms = walltime_s === undefined ? undefined : walltime_s * 1000;
@@ -90,6 +96,7 @@ export class GangLine {
     size.served = this.odometer;
     const at = size.items.indexOf(task);
     if (at >= 0) size.items.splice(at, 1);
+    this.forget(task);
     this.tidy();
   }
 
@@ -101,6 +108,7 @@ export class GangLine {
         if (size.items.every(waits)) continue;
         gone = true;
         const left = size.items.filter(waits);
+        for (const item of size.items) if (!waits(item)) this.forget(item);
         size.items.splice(0, size.items.length, ...left);
       }
     }
@@ -110,6 +118,12 @@ export class GangLine {
 
   *all(): Generator<Waiting> {
     for (const { classes } of this.tiers) for (const { items } of classes) yield* items;
+  }
+
+  private forget({ held, index }: Waiting): void {
+    const known = this.known.get(held);
+    known?.delete(index);
+    if (known?.size === 0) this.known.delete(held);
   }
 
   private classOf(priority: number, nodes: number): SizeClass {
