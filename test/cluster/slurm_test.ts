@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe } from "bun:test";
 import { Alice } from "./alice.ts";
 import { batchStories } from "./batch_stories.ts";
 import { mpiStories } from "./mpi_stories.ts";
+import { pythonStories } from "./python_stories.ts";
 import { startSlurm, stopSlurm } from "./slurm.ts";
 import { stage } from "./stage.ts";
 import { trialStories } from "./trial_stories.ts";
@@ -32,6 +33,7 @@ describe.skipIf(missing !== undefined)("an ordinary user on Slurm", () => {
   });
   mpiStories(told);
   trialStories(told);
+  pythonStories(told);
   // Last, because its own last story waits for all others.
   batchStories(told);
 });
