@@ -17,6 +17,8 @@ export const tasksPerEnvelopeMax = 10_000;
 
 /** Time to reach an acceptor: name, proxy, TCP, TLS and the WebSocket upgrade. */
 export const connectTimeout_ms = 15_000;
+/** The same through a shared folder: clients of NFS show what others left there up to a minute late, and so back. */
+export const mailboxTimeout_ms = 150_000;
 
 /** Ping interval and death of a silent session; proxies cut sockets that are idle for 30 s (ecosystem.md §1.7). */
 export const pingEvery_ms = 20_000;

@@ -11,7 +11,7 @@ import type { LargestNode } from "../engine/largest_node.ts";
 import { GcError } from "../errors.ts";
 import { findCommand } from "../host/command.ts";
 import { endpointTasksMax } from "../limits.ts";
-import type { BatchEngine } from "../schema/batch_engine.ts";
+import { type BatchEngine, type ReachWay, reachWays } from "../schema/batch_engine.ts";
 import type { Schedule } from "../schema/schedule.ts";
 import { nodeLocal } from "../worker/block_member.ts";
 import type { BatchSettings } from "./batch_settings.ts";
@@ -110,7 +110,7 @@ export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): Blo
     request: blockShape(engine),
     worker: {
       endpoint_id: places.endpoint_id,
-      link: { kind: "door", path: places.door_path },
+      link: { kind: "door", path: places.door_path, reach: [...reachOf(engine)] },
       slots: workers.per_node_max ?? slotsUnlimited,
       cores_per_slot: workers.cores_per_worker || 1,
       prefetch: tasksAhead,
@@ -123,6 +123,11 @@ export function blockDeskSettings(engine: BatchEngine, places: BatchPlaces): Blo
       ...(places.simulate ? { simulate: true } : {}),
     },
   };
+}
+
+/** How workers reach the endpoint, best way first. */
+export function reachOf({ reach }: BatchEngine): readonly ReachWay[] {
+  return reach ?? reachWays;
 }
 
 /** The provider of an engine, with its commands found on `path`. */

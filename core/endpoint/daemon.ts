@@ -16,7 +16,8 @@ import { endpointTasksMax } from "../limits.ts";
 import { envelopeOf, type TaskId } from "../task/id.ts";
 import { type Address, type KeptLink, keepLink, type Link, principalSelf } from "../wire/link.ts";
 import { software } from "../wire/software.ts";
-import { batchSettings, blockDeskSettings } from "./batch_engine.ts";
+import { mailboxFolder } from "../worker/block_member.ts";
+import { batchSettings, blockDeskSettings, reachOf } from "./batch_engine.ts";
 import { BlockDesk } from "./block_desk.ts";
 import { Courier } from "./courier.ts";
 import type { EndpointEffect, EndpointEvent, EngineSettings } from "./decision.ts";
@@ -364,8 +365,13 @@ class Acting {
       const row = this.state.memory.blocks.get(block);
       return row === undefined ? undefined : this.blocks?.dirOf(row.name);
     };
+    const mailboxes = (): string[] => {
+      const names = [...this.state.memory.blocks.values()].map(({ name }) => this.blocks?.dirOf(name) ?? "");
+      return names.map((dir) => join(dir, mailboxFolder));
+    };
+    const reach = config.engine.type === "batch" ? reachOf(config.engine) : [];
     return {
-      ...(door === undefined ? {} : { batch: { door, blockDir } }),
+      ...(door === undefined ? {} : { batch: { door, blockDir, reach, mailboxes } }),
       endpoint_id: own.identity.id,
       boot: this.boot,
       dir: paths.workers,

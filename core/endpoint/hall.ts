@@ -16,24 +16,36 @@ import {
 import type { Host } from "../host/host.ts";
 import { alive, identify, type ProcessIdentity, spawnDetached } from "../host/processes.ts";
 import { selfArgv } from "../host/self.ts";
+import type { ReachWay } from "../schema/batch_engine.ts";
 import { fits, parse, type SchemaName } from "../schema/validate.ts";
 import type { WorkerFile } from "../schema/worker_file.ts";
 import type { FromWorker, ToWorker } from "../schema/worker_message.ts";
 import type { Frameable } from "../wire/codec.ts";
-import { checkWorkerProof, type Link, type Listening, listen, unknownMessage } from "../wire/link.ts";
+import {
+  checkWorkerProof,
+  type Link,
+  type Listening,
+  listen,
+  listenToMailboxes,
+  unknownMessage,
+} from "../wire/link.ts";
 import { killLeftovers } from "../worker/leftovers.ts";
 import { readSpool } from "../worker/spool.ts";
 import type { EndpointEvent } from "./decision.ts";
 import type { OwnDoor } from "./door.ts";
 
-/** What all workers of this endpoint have in common. */
 /** Where the workers of a batch engine live, and where they knock. */
 export interface BatchLodging {
   door: OwnDoor;
+  /** How they reach us; without "direct" nothing listens on the network. */
+  reach: readonly ReachWay[];
+  /** Folders of living blocks in which workers may leave messages. */
+  mailboxes: () => Iterable<string>;
   /** The folder of a block; undefined when it is none of ours any more. */
   blockDir: (block: string) => string | undefined;
 }
 
+/** What all workers of this endpoint have in common. */
 export interface HallSettings {
   endpoint_id: string;
   boot: string;
@@ -72,7 +84,7 @@ export class Hall {
   private readonly ready = new Set<Link>();
   private readonly spawned = new Map<string, { identity: ProcessIdentity | undefined; at_ms: number }>();
   private readonly examined = new Set<string>();
-  private listening: Listening | undefined;
+  private readonly listening: Listening[] = [];
   private closed = false;
 
   constructor(settings: HallSettings, host: Host, push: (event: EndpointEvent) => void) {
@@ -109,19 +121,25 @@ export class Hall {
       down: (link: Link | undefined) => this.down(link),
     };
     if (batch === undefined) {
-      this.listening = await listen({ unix: this.settings.socket }, acceptor, events, this.host);
+      this.listening.push(await listen({ unix: this.settings.socket }, acceptor, events, this.host));
       return;
     }
-    const { door } = batch;
+    const { door, reach, mailboxes } = batch;
+    if (reach.includes("shared")) {
+      this.listening.push(await listenToMailboxes(mailboxes, acceptor, events, this.host));
+    }
+    if (!reach.includes("direct")) return;
     const at = (port: number) => ({ hostname: "0.0.0.0", port, tls: door.tls });
+    let listening: Listening;
     try {
-      this.listening = await listen(at(door.port), acceptor, events, this.host);
+      listening = await listen(at(door.port), acceptor, events, this.host);
     } catch (error) {
       // Somebody else has the port of the last start by now; workers read the new one from the file.
       if (door.port === 0) throw error;
-      this.listening = await listen(at(0), acceptor, events, this.host);
+      listening = await listen(at(0), acceptor, events, this.host);
     }
-    door.opened(this.listening.port ?? 0);
+    this.listening.push(listening);
+    door.opened(listening.port ?? 0);
   }
 
   send(worker: string, messages: ToWorker[]): void {
@@ -195,7 +213,7 @@ export class Hall {
   async close(): Promise<void> {
     this.closed = true;
     for (const link of this.links.values()) link.close("endpoint stops");
-    await this.listening?.close();
+    for (const listening of this.listening) await listening.close();
   }
 
   private messages(link: Link, messages: Frameable[]): void {

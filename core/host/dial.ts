@@ -12,7 +12,7 @@ import { proxyFor } from "./proxy.ts";
 import { linkPath, type Socket, type SocketEvents } from "./websocket.ts";
 
 /** Where to dial. */
-export type DialTarget = { kind: "unix"; path: string } | UrlTarget;
+export type DialTarget = { kind: "unix" | "mailbox"; path: string } | UrlTarget;
 
 interface UrlTarget {
   kind: "url";
@@ -38,12 +38,27 @@ const certificateTrouble =
 const pinnedName = "gc-relay";
 
 /**
- * Opens a WebSocket. Either `events.opened` and at the end `events.closed` are called, or `failed` alone, once.
+ * Opens a WebSocket, or what serves as one. Either `events.opened` and at the end `events.closed` are called, or
+ * `failed` alone, once.
  * @returns a function that gives up; no event comes after it.
  * @throws GcError when there is nothing to dial.
  */
 export function dial(target: DialTarget, events: SocketEvents, failed: (error: GcError) => void): () => void {
-  return target.kind === "unix" ? dialUnix(target.path, events, failed) : dialUrl(target, events, failed);
+  if (target.kind === "url") return dialUrl(target, events, failed);
+  return target.kind === "unix" ? dialUnix(target.path, events, failed) : dialMailboxLate(target.path, events, failed);
+}
+
+/** Loaded by those alone who need it. */
+function dialMailboxLate(path: string, events: SocketEvents, failed: (error: GcError) => void): () => void {
+  let giveUp: (() => void) | undefined;
+  let over = false;
+  void import("./mailbox.ts").then(({ dialMailbox }) => {
+    if (!over) giveUp = dialMailbox(path, events, failed);
+  });
+  return () => {
+    over = true;
+    giveUp?.();
+  };
 }
 
 function dialUnix(path: string, events: SocketEvents, failed: (error: GcError) => void): () => void {

@@ -11,6 +11,11 @@ export const schedulerNames = ["slurm", "pbspro", "torque", "lsf", "openlava", "
 
 export type SchedulerName = (typeof schedulerNames)[number];
 
+/** How a worker reaches its endpoint: over the network, or through the folder of its block. */
+export const reachWays = ["direct", "shared"] as const;
+
+export type ReachWay = (typeof reachWays)[number];
+
 /** A span of time as schedulers write it, or with units: `01:30:00`, `1-12:00:00`, `90m`, `1h30m`. */
 export const spanPattern = "^(\\d+-)?\\d{1,4}:\\d{2}(:\\d{2})?$|^(\\d+(\\.\\d+)?(d|h|m|s))+$";
 
@@ -88,6 +93,16 @@ export const batchEngineSchema = {
       description: "Lines of shell that run once on each node before its worker.",
       examples: ["module load gcc"],
     },
+    reach: {
+      type: "array",
+      items: { enum: reachWays },
+      minItems: 1,
+      maxItems: 2,
+      default: ["direct", "shared"],
+      description:
+        "How workers reach the endpoint, in this order. direct: its addresses. shared: files in a folder that " +
+        "both see, for nodes without a network to it.",
+    },
     launcher: { enum: launcherTypes, description: "What starts a worker on each node. Default: the scheduler's own." },
     launcher_options: { type: "string", maxLength: 4096, description: "More options for the launcher." },
     mpi_launcher: {
@@ -148,6 +163,8 @@ export interface BatchEngine {
   readonly exclusive: boolean;
   readonly scheduler_options: readonly string[];
   readonly worker_init?: string;
+  /** Default: over the network, and failing that through the folder. */
+  readonly reach?: readonly ReachWay[];
   readonly launcher: LauncherSpec;
   readonly blocks: {
     readonly nodes: number;

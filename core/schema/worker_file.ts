@@ -2,6 +2,8 @@
  * `worker.json`: what an endpoint writes into the directory of a worker before it starts it with `gc __worker DIR`. It
  * holds the secret of the link, so the file has mode 0600 and the secret is never in argv or environment.
  */
+
+import { reachWays } from "./batch_engine.ts";
 import { mpiSettingsSchema } from "./launcher.ts";
 import { containerTypes, cpuAffinitySchema } from "./placement.ts";
 import type { Schema, Static } from "./static.ts";
@@ -17,7 +19,12 @@ export const workerFileSchema = {
     link: {
       type: "object",
       description: "unix: a socket of this machine. door: a file that tells where the endpoint listens (door.json).",
-      properties: { kind: { enum: ["unix", "door"] }, path: { type: "string", minLength: 1 } },
+      properties: {
+        kind: { enum: ["unix", "door"] },
+        path: { type: "string", minLength: 1 },
+        reach: { type: "array", items: { enum: reachWays }, minItems: 1, maxItems: 2 },
+        mailbox: { type: "string", minLength: 1, description: "Folder for messages, where `reach` says shared." },
+      },
       required: ["kind", "path"],
       additionalProperties: false,
     },

@@ -7,7 +7,7 @@ import { GcError } from "../errors.ts";
 import type { Host } from "../host/host.ts";
 import { reconnectLocalMax_ms, reconnectMax_ms } from "../limits.ts";
 import { retryDelay, steadyAfter_ms } from "./backoff.ts";
-import type { Address, Link, LinkEvents, Self } from "./link.ts";
+import type { Link, LinkEvents, Self, WorkerAddress } from "./link.ts";
 import { type Attempt, attempt } from "./open_link.ts";
 import type { Timing } from "./session.ts";
 
@@ -26,7 +26,7 @@ export interface KeptLink {
  * with undefined for an attempt that failed, and `events.waiting` before every pause.
  */
 export function keepLink(
-  address: Address | (() => Address),
+  address: WorkerAddress | (() => WorkerAddress),
   self: Self,
   events: LinkEvents,
   host: Host,

@@ -67,6 +67,9 @@ export interface LinkEvents {
  */
 export type Address = { kind: "unix"; path: string } | { kind: "url"; url: string; ca_pem?: string; relay_id?: string };
 
+/** Where a worker finds its endpoint: an address, or a folder that both share, for nodes without a network to it. */
+export type WorkerAddress = Address | { kind: "mailbox"; path: string };
+
 /** Who we are when we open a link. `principalSelf` and `workerSelf` make one. */
 export interface Self {
   role: "user" | "endpoint" | "worker";
@@ -104,7 +107,7 @@ export interface Origin {
 }
 
 export { type KeptLink, keepLink } from "./keep_link.ts";
-export { type Listening, listen, type Where } from "./listen.ts";
+export { type Listening, listen, listenToMailboxes, type Where } from "./listen.ts";
 export { openLink } from "./open_link.ts";
 export { checkPrincipalProof, checkWorkerProof, principalSelf, workerSelf } from "./proof.ts";
 export { fromWireError, toWireError, unknownMessage } from "./wire_error.ts";

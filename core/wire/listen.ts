@@ -12,7 +12,7 @@ import { Connection } from "./connection.ts";
 import { Door } from "./door.ts";
 import type { Acceptor, LinkEvents, Origin } from "./link.ts";
 import { signHello } from "./proof.ts";
-import { type AcceptorSide, ordinaryTiming, type Timing } from "./session.ts";
+import { type AcceptorSide, mailboxTiming, ordinaryTiming, type Timing } from "./session.ts";
 import { software } from "./software.ts";
 
 export type { Where } from "../host/websocket.ts";
@@ -46,19 +46,8 @@ export async function listen(
       `Without TLS, gc listens on loopback only, not on "${where.hostname}"`,
     );
   }
-  const door = new Door();
   const open = new Set<Connection>();
-  const handlers = {
-    accept(from: Origin): SocketEvents | { retry_after_s: number } {
-      const source = from.local ? undefined : from.remote;
-      const wait_s = door.knock(source, host.clock.monotonic());
-      if (wait_s !== undefined) return { retry_after_s: wait_s };
-      return accepted(acceptor, watched(events, door, source, open, host), from, open, host, timing);
-    },
-    http,
-    broken: (error: unknown) => host.log.error("listen.failed", { error: messageOf(error) }),
-  };
-  const accepting = start(where, handlers);
+  const accepting = start(where, { ...receiving(acceptor, events, open, host, timing), http });
   const socket = "unix" in where ? lstatSync(where.unix) : undefined;
   return {
     ...(accepting.port === undefined ? {} : { port: accepting.port }),
@@ -67,6 +56,41 @@ export async function listen(
       await accepting.stop();
       if ("unix" in where && socket !== undefined) removeIfSame(where.unix, socket);
     },
+  };
+}
+
+/**
+ * Accepts links through shared folders (`host/mailbox.ts`), which are asked for again and again; those that are not
+ * there are passed over.
+ */
+export async function listenToMailboxes(
+  folders: () => Iterable<string>,
+  acceptor: Acceptor,
+  events: LinkEvents,
+  host: Host,
+): Promise<Listening> {
+  const { acceptMailboxes } = await import("../host/mailbox.ts");
+  const open = new Set<Connection>();
+  const accepting = acceptMailboxes(folders, receiving(acceptor, events, open, host, mailboxTiming));
+  return {
+    async close() {
+      for (const connection of open) connection.close("the acceptor stops");
+      await accepting.stop();
+    },
+  };
+}
+
+/** Who knocks, however they come. */
+function receiving(acceptor: Acceptor, events: LinkEvents, open: Set<Connection>, host: Host, timing: Timing) {
+  const door = new Door();
+  return {
+    accept(from: Origin): SocketEvents | { retry_after_s: number } {
+      const source = from.local ? undefined : from.remote;
+      const wait_s = door.knock(source, host.clock.monotonic());
+      if (wait_s !== undefined) return { retry_after_s: wait_s };
+      return accepted(acceptor, watched(events, door, source, open, host), from, open, host, timing);
+    },
+    broken: (error: unknown) => host.log.error("listen.failed", { error: messageOf(error) }),
   };
 }
 

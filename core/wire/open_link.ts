@@ -3,11 +3,11 @@ import { GcError } from "../errors.ts";
 import { type DialTarget, dial } from "../host/dial.ts";
 import type { Host } from "../host/host.ts";
 import { isLoopback } from "../host/proxy.ts";
-import { connectTimeout_ms } from "../limits.ts";
+import { connectTimeout_ms, mailboxTimeout_ms } from "../limits.ts";
 import { Connection } from "./connection.ts";
-import type { Address, Link, LinkEvents, Self } from "./link.ts";
+import type { Link, LinkEvents, Self, WorkerAddress } from "./link.ts";
 import { checkHello } from "./proof.ts";
-import { localTiming, type OpenerSide, ordinaryTiming, type Timing } from "./session.ts";
+import { localTiming, mailboxTiming, type OpenerSide, ordinaryTiming, type Timing } from "./session.ts";
 import { software } from "./software.ts";
 
 /** An attempt under way. */
@@ -20,7 +20,7 @@ export interface Attempt {
  * Opens one link. `events.up` is called before the promise resolves.
  * @throws GcError unavailable, permission, protocol or config; an attempt that fails is not told to `events.down`.
  */
-export function openLink(address: Address, self: Self, events: LinkEvents, host: Host): Promise<Link> {
+export function openLink(address: WorkerAddress, self: Self, events: LinkEvents, host: Host): Promise<Link> {
   return new Promise((resolve, reject) => {
     attempt(address, self, host, {
       ...forwarded(events),
@@ -38,11 +38,11 @@ export function openLink(address: Address, self: Self, events: LinkEvents, host:
 
 /** Starts one attempt; it ends in `events.up`, or in `events.down` with undefined. Never throws. */
 export function attempt(
-  address: Address,
+  address: WorkerAddress,
   self: Self,
   host: Host,
   events: LinkEvents,
-  timing: Timing = address.kind === "unix" ? localTiming : ordinaryTiming,
+  timing: Timing = timingFor(address),
 ): Attempt {
   let connection: Connection | undefined;
   let giveUp = (): void => {};
@@ -53,12 +53,11 @@ export function attempt(
     stopTimer();
     events.down(undefined, reason);
   };
-  const stopTimer = host.clock.after(connectTimeout_ms, () => {
+  const patience_ms = address.kind === "mailbox" ? mailboxTimeout_ms : connectTimeout_ms;
+  const stopTimer = host.clock.after(patience_ms, () => {
     giveUp();
-    const place = address.kind === "unix" ? address.path : address.url;
-    fail(
-      new GcError("unavailable", "link.timeout", `Cannot reach ${place}: no answer in ${connectTimeout_ms / 1000} s`),
-    );
+    const place = address.kind === "url" ? address.url : address.path;
+    fail(new GcError("unavailable", "link.timeout", `Cannot reach ${place}: no answer in ${patience_ms / 1000} s`));
   });
   try {
     const side = openerSide(address, self);
@@ -91,6 +90,11 @@ export function attempt(
   };
 }
 
+function timingFor(address: WorkerAddress): Timing {
+  if (address.kind === "mailbox") return mailboxTiming;
+  return address.kind === "unix" ? localTiming : ordinaryTiming;
+}
+
 function forwarded(events: LinkEvents): LinkEvents {
   return {
     up: (link) => events.up(link),
@@ -99,7 +103,7 @@ function forwarded(events: LinkEvents): LinkEvents {
   };
 }
 
-function openerSide(address: Address, self: Self): OpenerSide {
+function openerSide(address: WorkerAddress, self: Self): OpenerSide {
   const wanted = address.kind === "url" ? address.relay_id : undefined;
   return {
     kind: "opener",
@@ -117,8 +121,8 @@ function openerSide(address: Address, self: Self): OpenerSide {
 }
 
 /** @throws GcError config for a URL that is malformed, or that would send everything in the clear over a network. */
-function targetOf(address: Address, host: Host): DialTarget {
-  if (address.kind === "unix") return address;
+function targetOf(address: WorkerAddress, host: Host): DialTarget {
+  if (address.kind !== "url") return address;
   const url = URL.canParse(address.url) ? new URL(address.url) : undefined;
   if (url === undefined || !["http:", "https:", "ws:", "wss:"].includes(url.protocol)) {
     throw new GcError("config", "link.bad_url", `"${address.url}" is not the URL of a relay`, {

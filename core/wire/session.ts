@@ -8,7 +8,14 @@
  *     either:    any state ─────────► over
  */
 import { GcError } from "../errors.ts";
-import { authTimeout_ms, frameBytesBeforeAuthMax, pingEvery_ms, pingLocalEvery_ms, silence_ms } from "../limits.ts";
+import {
+  authTimeout_ms,
+  frameBytesBeforeAuthMax,
+  mailboxTimeout_ms,
+  pingEvery_ms,
+  pingLocalEvery_ms,
+  silence_ms,
+} from "../limits.ts";
 import type { KeyRecord } from "../schema/envelope.ts";
 import {
   type Auth,
@@ -76,6 +83,13 @@ export const ordinaryTiming: Timing = { auth_ms: authTimeout_ms, ping_ms: pingEv
 
 /** Over a Unix socket no proxy cuts what is idle, and the kernel reports an end: half of the pings will do. */
 export const localTiming: Timing = { ...ordinaryTiming, ping_ms: pingLocalEvery_ms };
+
+/** Through a shared folder: what one side leaves there, the other may see a minute later. */
+export const mailboxTiming: Timing = {
+  auth_ms: mailboxTimeout_ms,
+  ping_ms: 2 * pingEvery_ms,
+  silence_ms: 5 * silence_ms,
+};
 
 /** WebSocket close codes of gc. */
 export const closeCodes = {

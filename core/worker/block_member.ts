@@ -15,6 +15,8 @@ import type { WorkerFile } from "../schema/worker_file.ts";
 import { groupsOfList } from "./cpu_affinity.ts";
 import { type NodeResources, namedAccelerators, nodeResources, thisNode } from "./node_resources.ts";
 
+/** Folder of a block through which its workers and the endpoint can leave each other messages. */
+export const mailboxFolder = "mail";
 /** Says that sandboxes lie on the node's own disk. */
 export const nodeLocal = "node-local";
 
@@ -29,7 +31,9 @@ export function joinBlock(dir: string, host: Host): string {
   const { id, folder } = newFolder(join(dir, "workers"), block.id, host);
   const sandboxes = block.sandboxes === nodeLocal ? localSandboxes(host) : block.sandboxes;
   const shape = shapeOnNode(block, nodeResources(thisNode(host.env, host.hostname)));
-  const file: WorkerFile = { ...block, ...shape, id, sandboxes };
+  const mailbox = join(dir, mailboxFolder);
+  if (block.link.reach?.includes("shared")) makePrivateDir(mailbox);
+  const file: WorkerFile = { ...block, ...shape, id, sandboxes, link: { ...block.link, mailbox } };
   writeJson(join(folder, "worker.json"), file);
   return folder;
 }

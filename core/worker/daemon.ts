@@ -21,7 +21,7 @@ import { type KeptLink, keepLink, type Link, unknownMessage, workerSelf } from "
 import type { Surroundings } from "./command.ts";
 import { ContainerKeeper } from "./container_keeper.ts";
 import type { Now, WorkerEffect, WorkerEvent, WorkerRecord } from "./decision.ts";
-import { endpointAddress } from "./endpoint_address.ts";
+import { EndpointAddress } from "./endpoint_address.ts";
 import { baseEnvironment } from "./environment.ts";
 import type { ChunkOrder } from "./followers.ts";
 import { initialEnvironment } from "./initial_environment.ts";
@@ -54,6 +54,8 @@ const schemas: { readonly [kind in ToWorker["t"]]: SchemaName } = {
   stop: "worker_stop",
 };
 
+/** How long a worker that has lost the network goes through the folder of its block before it looks for it again. */
+const detour_ms = 300_000;
 /** While the link is down: is the endpoint's socket a new one, is our directory still there? */
 const lookEvery_ms = 500;
 
@@ -264,12 +266,15 @@ class WorkerDaemon implements Worker, Part<WorkerEvent, WorkerRecord, WorkerEffe
   #openLink(): KeptLink {
     const { id, secret, link } = this.#file;
     const instance = Buffer.from(this.#host.random.bytes(16)).toString("hex");
+    const address = new EndpointAddress(link);
     return keepLink(
-      endpointAddress(link),
+      () => address.next(this.#host.clock.monotonic()),
       workerSelf(id, secret, { instance }),
       {
         up: (up) => {
           this.#link = up;
+          address.arrived();
+          if (address.isDetour) this.#host.clock.after(detour_ms, () => up.close("looks for the network again"));
           this.#cancelLook?.();
           this.#cancelLook = undefined;
           this.#host.log.info("worker.connected", { session: up.session });

@@ -11,7 +11,7 @@ import type { FromWorker, Report, Run } from "../../core/schema/worker_message.t
 import type { Frameable } from "../../core/wire/codec.ts";
 import { keepLink, type Link, workerSelf } from "../../core/wire/link.ts";
 import { joinBlock } from "../../core/worker/block_member.ts";
-import { endpointAddress } from "../../core/worker/endpoint_address.ts";
+import { EndpointAddress } from "../../core/worker/endpoint_address.ts";
 
 /** As workers of blocks have it. */
 const tasksAhead = 256;
@@ -23,8 +23,9 @@ function begin(block: string, slots: number): void {
   const instance = Buffer.from(host.random.bytes(16)).toString("hex");
   const say = (to: Link, message: FromWorker): void => to.send([message as unknown as Frameable]);
   const resources = { cores: slots };
+  const address = new EndpointAddress(link);
   keepLink(
-    endpointAddress(link),
+    () => address.next(host.clock.monotonic()),
     workerSelf(id, secret, { instance }),
     {
       up: (up) =>
