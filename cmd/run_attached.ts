@@ -244,8 +244,7 @@ class AttachedRun {
       return;
     }
     const { outcome } = result;
-    const told = outcome.class === "ok" || (outcome.class === "fail" && outcome.cause === "exit");
-    if (!told && outcome.reason !== undefined) printer.warn(outcome.reason);
+    if (outcome.class !== "ok" && outcome.reason !== undefined) printer.warn(outcome.reason);
     if (missing > 0)
       printer.warn(`${missing} bytes of the output could not be fetched; what there is: gc logs ${this.id}`);
   }
