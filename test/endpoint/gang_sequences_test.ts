@@ -1,7 +1,7 @@
 // time limit: 240 s
 /**
- * Tasks on whole nodes under 10,000 invented sequences of arrivals, ends, losses of nodes, cancels and restarts, decided
- * by the whole endpoint: no node has two tasks, no task is lost, and whoever waits longest starts in the end although
+ * Tasks on whole nodes under 10,000 invented sequences of arrivals, ends, losses of nodes, cancels and restarts,
+ * decided by the whole endpoint: no node has two tasks, no task is lost, and whoever waits longest starts in the end although
  * small tasks never stop coming. `GC_GANG_SEEDS` and `GC_GANG_FIRST` choose the seeds.
  */
 import { expect, test } from "bun:test";
@@ -101,7 +101,7 @@ class Sequence {
     for (const [worker, held] of this.running()) if (held.ending !== undefined) this.world.end(worker, held);
   }
 
-  /** The largest that waits starts although the queue of small ones is never empty; tasks end in the order they began. */
+  /** The largest that waits starts although the queue of small ones is never empty; workers end a task in turn. */
   private stream(): void {
     const { world } = this;
     const [head = ""] = world.submit([{ resources: { nodes: nodesPerBlock } }]);
