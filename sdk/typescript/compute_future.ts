@@ -96,6 +96,12 @@ export class ComputeFuture<T = unknown> {
 
   /** Calls it once when the future is done, at once when it is. What it throws is a warning of the process. */
   addDoneCallback(callback: (future: this) => void): void {
+    this.want();
+    this.whenDone(callback);
+  }
+
+  /** The same without keeping the program from ending. */
+  whenDone(callback: (future: this) => void): void {
     if (this.state === "pending") this.callbacks.push(callback);
     else this.call(callback);
   }

@@ -283,6 +283,6 @@ export class Executor implements AsyncDisposable {
 
   private note(future: ComputeFuture): void {
     this.pending.add(future);
-    future.addDoneCallback(() => this.pending.delete(future));
+    future.whenDone(() => this.pending.delete(future));
   }
 }

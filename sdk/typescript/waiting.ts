@@ -17,7 +17,7 @@ export async function* asCompleted<T>(
   const all = [...new Set(futures)];
   const releases = all.map((future) => future.want());
   for (const future of all) {
-    future.addDoneCallback((one) => {
+    future.whenDone((one) => {
       ended.push(one);
       wake();
     });
@@ -82,7 +82,7 @@ export function wait<T>(
     const look = (): void => {
       if (isEnough()) end();
     };
-    for (const future of all) future.addDoneCallback(look);
+    for (const future of all) future.whenDone(look);
   });
 }
 
