@@ -1,8 +1,8 @@
 // time limit: 240 s
 /**
  * Tasks on whole nodes under 10,000 invented sequences of arrivals, ends, losses of nodes, cancels and restarts,
- * decided by the whole endpoint: no node has two tasks, no task is lost, and whoever waits longest starts in the end although
- * small tasks never stop coming. `GC_GANG_SEEDS` and `GC_GANG_FIRST` choose the seeds.
+ * decided by the whole endpoint: no node has two tasks, no task is lost, and whoever waits longest starts in the end
+ * although small tasks never stop coming. `GC_GANG_SEEDS` and `GC_GANG_FIRST` choose the seeds.
  */
 import { expect, test } from "bun:test";
 import type { TaskSpec } from "../../core/schema/task.ts";
