@@ -3,6 +3,7 @@
  * the next look at the scheduler and from what workers say.
  */
 import type { BlockFacts } from "../../providers/outcome.ts";
+import { widestBlock } from "../engine/gang_dispatch.ts";
 import type { BlockView, Demand } from "../engine/scaling.ts";
 import type { BlockInfo } from "../schema/live_message.ts";
 import type { Desk } from "./decision.ts";
@@ -29,6 +30,8 @@ export interface Standing {
   begun_ms: number | undefined;
   start_estimate_ms: number | undefined;
   idle_since_ms: number | undefined;
+  /** Since when something waits for more nodes than are left of it, and no other block has them. */
+  short_since_ms: number | undefined;
   absences: number;
   /** Looks in a row that showed it waiting although it had workers. */
   waits_again: number;
@@ -54,6 +57,7 @@ export function freshStanding(known_ms: number, inherited = false): Standing {
     begun_ms: undefined,
     start_estimate_ms: undefined,
     idle_since_ms: undefined,
+    short_since_ms: undefined,
     absences: 0,
     waits_again: 0,
     restarts: 0,
@@ -69,6 +73,7 @@ export function shiftTimes(standing: Standing, by_ms: number): void {
   standing.looked_ms -= by_ms;
   if (standing.started_ms !== undefined) standing.started_ms -= by_ms;
   if (standing.idle_since_ms !== undefined) standing.idle_since_ms -= by_ms;
+  if (standing.short_since_ms !== undefined) standing.short_since_ms -= by_ms;
 }
 
 /** When a block began, by our clock: the scheduler's may be off, but it was not before the plan, and not after now. */
@@ -165,17 +170,28 @@ function wholeOf(gangs: readonly number[], nodes_per_block: number): { tasks: nu
 }
 
 /** A block as scaling sees it. */
-export function viewOf(desk: Desk, id: string, { ending, stage, known_ms, idle_since_ms }: Standing): BlockView {
+export function viewOf(desk: Desk, id: string, standing: Standing): BlockView {
+  const { ending, stage, known_ms, idle_since_ms, short_since_ms } = standing;
   const manned = workersOf(desk, id).length > 0;
-  return { id, stage: ending === undefined ? stage : "leaving", planned_ms: known_ms, manned, idle_since_ms };
+  return {
+    id,
+    stage: ending === undefined ? stage : "leaving",
+    planned_ms: known_ms,
+    manned,
+    idle_since_ms,
+    short_since_ms,
+  };
 }
 
-/** Since when no worker of a block that is up has a task, or is silent. */
+/** Since when no worker of a block that is up has a task, or is silent; and since when it has too few. */
 export function noticeIdleness(desk: Desk, block: string, standing: Standing, now_ms: number): void {
   if (standing.stage !== "up") return;
   const workers = workersOf(desk, block).map((id) => desk.pool.workers.get(id));
   const busy = workers.some((worker) => worker?.state !== "ready" || worker.assigned.size > 0);
   standing.idle_since_ms = busy ? undefined : (standing.idle_since_ms ?? now_ms);
+  const wanted = desk.pool.line.widest;
+  const short = wanted > 0 && widestBlock(desk.pool) < wanted;
+  standing.short_since_ms = short ? (standing.short_since_ms ?? now_ms) : undefined;
 }
 
 /** A block for people. */

@@ -61,6 +61,11 @@ export class GangLine {
     return this.tiers.length === 0;
   }
 
+  /** The most nodes that a task waits for; 0 when none does. */
+  get widest(): number {
+    return this.tiers.reduce((most, { classes }) => Math.max(most, classes[0]?.nodes ?? 0), 0);
+  }
+
   /** Whether a task of this priority has to wait in the queue. */
   full(priority: number): boolean {
     let tasks = 0;

@@ -28,6 +28,8 @@ export interface BlockView {
   readonly manned?: boolean;
   /** Since when no task is with it; undefined while it is busy, or not up yet. */
   readonly idle_since_ms: number | undefined;
+  /** Since when something waits for more nodes than it has left, and no other block has them either. */
+  readonly short_since_ms?: number | undefined;
 }
 
 /** How many tasks wait for a worker or have one. `whole`: those on whole nodes, and how many blocks they would fill. */
@@ -59,8 +61,11 @@ export function scale(
   if (rules.closed !== undefined) return close(rules, tasks, blocks, now_ms, rules.closed);
   const live = blocks.filter(({ stage }) => stage !== "leaving");
   const wanted = Math.max(first ? Math.min(rules.init_blocks, rules.max_blocks) : 0, demand(rules, tasks));
+  // One that has lost nodes is not what is wanted; a moment is left to those that are still coming up.
+  const isShort = ({ short_since_ms = now_ms }: BlockView): boolean => now_ms - short_since_ms > rules.max_idle_ms;
+  const able = live.filter((block) => !isShort(block)).length;
   // What leaves is still there, and counts against the limit until it has gone.
-  const more = Math.max(0, Math.min(wanted - live.length, rules.max_blocks - blocks.length));
+  const more = Math.max(0, Math.min(wanted - able, rules.max_blocks - blocks.length));
   const coming = live.filter(({ stage }) => stage === "coming").sort((a, b) => b.planned_ms - a.planned_ms);
   let spare = live.length - Math.max(wanted, rules.min_blocks);
   const withdraw: string[] = [];
@@ -82,8 +87,10 @@ export function scale(
       spare--;
     }
   }
-  for (const { id, idle_since_ms } of live) {
-    if (idle_since_ms === undefined || spare <= 0) continue;
+  for (const block of live) {
+    const { id, idle_since_ms, short_since_ms } = block;
+    if (short_since_ms !== undefined && !isShort(block)) soon(short_since_ms + rules.max_idle_ms + 1);
+    if (idle_since_ms === undefined || (spare <= 0 && !isShort(block))) continue;
     const due_ms = idle_since_ms + rules.max_idle_ms;
     if (due_ms > now_ms) {
       soon(due_ms);

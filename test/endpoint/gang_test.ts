@@ -10,10 +10,11 @@ const wide = (nodes: number, more = {}) => ({ resources: { nodes }, ...more });
 
 /** An endpoint with one block, and as many of its workers as are named. */
 class Cluster {
-  readonly driver = new Driver({ ...settings, min_blocks: 1, max_blocks: 1 });
+  readonly driver: Driver;
   readonly block: string;
 
-  constructor(first: Mail, workers = nodesPerBlock) {
+  constructor(first: Mail, workers = nodesPerBlock, max_idle_ms = settings.max_idle_ms) {
+    this.driver = new Driver({ ...settings, min_blocks: 1, max_blocks: 1, max_idle_ms });
     this.driver.step({ t: "relay_up", epoch: "e", now_ms: 0 }, { t: "tick", now_ms: 0 });
     this.block = this.driver.block().id;
     this.driver.step({ t: "block_sent", block: this.block, outcome: { is: "accepted", id: "17" }, now_ms: 0 });
@@ -271,6 +272,21 @@ describe("people", () => {
     const cluster = new Cluster(mail, 2);
     expect(cluster.why(tid(mail))).toStartWith("It waits for a block with 3 nodes; the largest one has 2 now");
   });
+});
+
+test("a block that lost a node that something needs is given back when idle, and another one is asked for", () => {
+  const cluster = new Cluster(tasks("1", [wide(4)]), 3, 60_000);
+  const { driver } = cluster;
+  const due_ms = 60_001;
+  driver.step({ t: "tick", now_ms: due_ms - 1 });
+  expect(cluster.told(driver.effects, cluster.worker(1))).toEqual([]);
+  const effects = driver.step({ t: "tick", now_ms: due_ms });
+  expect(cluster.told(effects, cluster.worker(1))).toContainEqual({ t: "stop", how: "drain" });
+  for (let k = 1; k <= 3; k++) driver.step({ ...driver.buried(cluster.worker(k)), now_ms: due_ms } as EndpointEvent);
+  const sight = { seen: "seen" as const, state: { phase: "done" as const, outcome: "ok" as const }, raw: "X" };
+  const sights = [{ block: cluster.block, sight }];
+  driver.step({ t: "blocks_seen", sights, found: [], names_covered: false, now_ms: due_ms });
+  expect(driver.block().id).not.toBe(cluster.block);
 });
 
 test("demand counts whole nodes of one block", () => {
