@@ -1,9 +1,10 @@
 /**
  * B5: how fast do calls of a Python function that does nothing go through gc? 10,000 in two slots, durable at every
- * hop, values read by the client. A second side gives each call 10 kB of arguments. Where Parsl is not installed the
- * gates are numbers (performance.md B5).
+ * hop, values read by the client. A second side gives each call 10 kB of arguments; a third is Parsl's
+ * HighThroughputExecutor where a Python has it. Where none has, the gates are numbers alone (performance.md B5).
  */
-import { type Bench, cpuEach, type Opened, perSecond, type RunOptions, Skip } from "./harness.ts";
+import { type Bench, cpuEach, type Gate, type Opened, perSecond, type RunOptions, type Side, Skip } from "./harness.ts";
+import { openHtex } from "./python_peer.ts";
 import { World } from "./world.ts";
 
 const perEnvelope = 500;
@@ -33,9 +34,26 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
     cpu_by: world.crowd.how,
     round: () => world.measured(n, () => ask(n, bytes)),
   });
+  const htex = openHtex(folder);
+  await htex?.program.all_ms(Math.min(n, 1000));
+  const peer: Side[] = [];
+  if (htex !== undefined) {
+    const round = () => htex.measured(n, async () => ({ wall_ms: await htex.program.all_ms(n) }));
+    const mode = "Parsl HighThroughputExecutor.submit, two workers, its defaults, nothing durable";
+    peer.push({ name: "HTEX", mode, cpu_by: htex.crowd.how, round });
+  }
+  const beside: Gate = {
+    what: "calls per second, ratio to HTEX",
+    value: (of) => perSecond(of("gc")) / perSecond(of("HTEX")),
+    limit: 1.5,
+    better: "at least",
+    goal: 10,
+    peer: "Parsl HTEX",
+  };
   return {
-    sides: [side("gc", 0), side("gc, 10 kB", 10_000)],
+    sides: [side("gc", 0), side("gc, 10 kB", 10_000), ...peer],
     gates: [
+      ...(htex === undefined ? [] : [beside]),
       {
         what: "calls per second",
         value: (of) => perSecond(of("gc")),
@@ -52,7 +70,10 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
         goal: 60,
       },
     ],
-    close: () => world.close(),
+    close: async () => {
+      await htex?.close();
+      await world.close();
+    },
   };
 }
 

@@ -1,47 +1,18 @@
 /**
  * B6: how long does one call of a Python function take for a program in Python? A closed loop of calls through the SDK,
- * beside Parsl's HighThroughputExecutor, which is what Globus Compute is made of, where a Python has it: that of
- * GC_BENCH_PARSL, else python3. Where none has, the gate is 1.5 times what HTEX takes in performance.md §2 (1.2 ms).
+ * beside Parsl's HighThroughputExecutor where a Python has it. Where none has, the gate is 1.5 times what HTEX takes in
+ * performance.md §2 (1.2 ms).
  */
 import { join } from "node:path";
 import { type Bench, type Gate, type Opened, type Reading, type RunOptions, type Side, Skip } from "./harness.ts";
+import { openHtex, PythonProgram, pythonLoop } from "./python_peer.ts";
 import { quantile } from "./statistics.ts";
 import { executable, World } from "./world.ts";
 
-/** A program that reads how many calls to make, and answers with the milliseconds that each took. */
-const loop = `
-import json, sys, time
-def f():
-    return None
-def answer():
-    for line in sys.stdin:
-        times = []
-        for _ in range(int(line)):
-            begun = time.perf_counter()
-            call(f).result()
-            times.append((time.perf_counter() - begun) * 1000)
-        print(json.dumps(times), flush=True)
-`;
-
-const sdkProgram = `${loop}
+const sdkProgram = `${pythonLoop}
 from gc_compute import Executor
 with Executor(endpoint_id="bench") as executor:
-    call = executor.submit
-    answer()
-`;
-
-const parslProgram = `${loop}
-import logging
-import parsl
-from parsl.config import Config
-from parsl.executors import HighThroughputExecutor
-from parsl.providers import LocalProvider
-logging.disable(logging.CRITICAL)
-local = LocalProvider(init_blocks=1, max_blocks=1)
-htex = HighThroughputExecutor(label="htex", address="127.0.0.1", max_workers_per_node=2, provider=local)
-with parsl.load(Config(executors=[htex], run_dir=sys.argv[1], initialize_logging=False)):
-    call = lambda f: htex.submit(f, {})
-    answer()
+    answer(executor.submit)
 `;
 
 async function open(folder: string, options: RunOptions): Promise<Opened> {
@@ -55,8 +26,13 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
     const { env } = world.bareCommand([]);
     const sdk = join(import.meta.dir, "../../sdk/python");
     const argv = world.crowd.join([python, "-c", sdkProgram]);
-    const program = new Program(argv, { ...env, PATH: process.env.PATH ?? "", GC_EXE: executable(), PYTHONPATH: sdk });
-    await program.loop(Math.min(n, 200));
+    const program = new PythonProgram(argv, {
+      ...env,
+      PATH: process.env.PATH ?? "",
+      GC_EXE: executable(),
+      PYTHONPATH: sdk,
+    });
+    await program.each_ms(Math.min(n, 200));
     closing.push(
       () => program.close(),
       () => world.close(),
@@ -71,27 +47,24 @@ async function open(folder: string, options: RunOptions): Promise<Opened> {
       },
     });
   }
-  const parsl = parslPython();
-  if (parsl === undefined)
-    console.error("  SKIPPED: Parsl HTEX as a peer (no Python with parsl; GC_BENCH_PARSL=PYTHON)");
-  if (parsl === undefined && options.peers_only) throw new Skip("there is no Python with parsl");
-  if (parsl !== undefined) {
-    const path = `${join(parsl, "..")}:${process.env.PATH ?? ""}`;
-    const program = new Program([parsl, "-c", parslProgram, join(folder, "parsl")], { PATH: path, HOME: folder });
-    await program.loop(Math.min(n, 200));
-    closing.unshift(() => program.close());
+  const htex = openHtex(folder);
+  if (htex === undefined && options.peers_only) throw new Skip("there is no Python with parsl");
+  if (htex !== undefined) {
+    await htex.program.each_ms(Math.min(n, 200));
+    closing.unshift(() => htex.close());
     sides.push({
       name: "HTEX",
       mode: "Parsl HighThroughputExecutor.submit, one call at a time, nothing durable",
+      cpu_by: htex.crowd.how,
       round: async () => {
-        const { reading, answer } = await timed(n, async (work) => ({ n, ...(await work()) }), program);
+        const { reading, answer } = await timed(n, (work) => htex.measured(n, work), htex.program);
         return { ...reading, more: answer };
       },
     });
   }
   return {
     sides,
-    gates: options.peers_only ? [] : [gate(parsl !== undefined)],
+    gates: options.peers_only ? [] : [gate(htex !== undefined)],
     close: async () => {
       for (const close of closing) await close();
     },
@@ -117,54 +90,15 @@ function gate(has_peer: boolean): Gate {
 async function timed(
   n: number,
   measure: (work: () => Promise<{ wall_ms: number }>) => Promise<Reading>,
-  program: Program,
+  program: PythonProgram,
 ): Promise<{ reading: Reading; answer: { [name: string]: number } }> {
   let times_ms: number[] = [];
   const reading = await measure(async () => {
     const begun_ms = performance.now();
-    times_ms = await program.loop(n);
+    times_ms = await program.each_ms(n);
     return { wall_ms: performance.now() - begun_ms };
   });
   return { reading, answer: { p50_ms: quantile(times_ms, 0.5), p99_ms: quantile(times_ms, 0.99) } };
-}
-
-/** A Python that has Parsl; a shim of pyenv is asked for what it stands for. */
-function parslPython(): string | undefined {
-  const python = process.env.GC_BENCH_PARSL ?? Bun.which("python3");
-  if (python === null) return undefined;
-  const asked = Bun.spawnSync([python, "-c", "import sys, parsl; print(sys.executable)"], { stderr: "ignore" });
-  return asked.success ? asked.stdout.toString().trim() : undefined;
-}
-
-class Program {
-  private readonly child: Bun.Subprocess<"pipe", "pipe", "inherit">;
-  private readonly output: ReadableStreamDefaultReader<Uint8Array>;
-  private held = "";
-
-  constructor(argv: string[], env: { [name: string]: string }) {
-    this.child = Bun.spawn(argv, { env, stdin: "pipe", stdout: "pipe", stderr: "inherit" });
-    this.output = this.child.stdout.getReader();
-  }
-
-  /** Makes `n` calls. Returns the milliseconds that each took. @throws Error when the program ends instead. */
-  async loop(n: number): Promise<number[]> {
-    this.child.stdin.write(`${n}\n`);
-    await this.child.stdin.flush();
-    while (!this.held.includes("\n")) {
-      const { value, done } = await this.output.read();
-      if (done) throw new Error(`The program in Python ended with ${await this.child.exited}`);
-      this.held += Buffer.from(value).toString();
-    }
-    const end = this.held.indexOf("\n");
-    const line = this.held.slice(0, end);
-    this.held = this.held.slice(end + 1);
-    return JSON.parse(line) as number[];
-  }
-
-  async close(): Promise<void> {
-    await this.child.stdin.end();
-    await this.child.exited;
-  }
 }
 
 export const pythonLatency: Bench = {
