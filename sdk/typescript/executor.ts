@@ -118,15 +118,10 @@ export class Executor implements AsyncDisposable {
    * @throws ComputeError what cannot be sent. What goes wrong later is an error of the future.
    */
   submit<D extends boolean>(fn: ShellFunction<D>, values?: FormatValues): ComputeFuture<ShellOf<D>>;
-  submit<R, A extends readonly unknown[]>(
-    fn: PythonFunction<R, A>,
-    ...args: [...A] | [...Partial<A>, Kwargs]
-  ): ComputeFuture<R>;
-  submit(fn: AnyFunction, ...args: readonly unknown[]): ComputeFuture;
-  submit(fn: AnyFunction, ...args: unknown[]): ComputeFuture {
-    if (fn instanceof ShellFunction) return this.submitShell(fn, args);
-    if (fn instanceof PythonFunction) return this.submitPython(fn.code, args);
-    throw new ComputeError("submit wants a ShellFunction, an MPIFunction or a PythonFunction", "executor.function");
+  submit<R, A extends readonly unknown[]>(fn: PythonFunction<R, A>, ...args: A): ComputeFuture<R>;
+  submit<R>(fn: PythonFunction<R, never>, ...args: [...unknown[], Kwargs]): ComputeFuture<R>;
+  submit(fn: AnyFunction, ...args: readonly unknown[]): ComputeFuture {
+    return this.dispatch(fn, args);
   }
 
   /**
@@ -145,7 +140,7 @@ export class Executor implements AsyncDisposable {
   ): AsyncGenerator<R, void, void>;
   map(fn: AnyFunction, items: MapItem<unknown>, options: MapOptions = {}): AsyncGenerator<unknown, void, void> {
     const submit = (item: unknown): ComputeFuture<unknown> =>
-      options.spread === true && Array.isArray(item) ? this.submit(fn, ...item) : this.submit(fn, item);
+      this.dispatch(fn, options.spread === true && Array.isArray(item) ? item : [item]);
     return mapOver(submit, items, options);
   }
 
@@ -212,6 +207,12 @@ export class Executor implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.shutdown();
+  }
+
+  private dispatch(fn: AnyFunction, args: readonly unknown[]): ComputeFuture {
+    if (fn instanceof ShellFunction) return this.submitShell(fn, args);
+    if (fn instanceof PythonFunction) return this.submitPython(fn.code, args);
+    throw new ComputeError("submit wants a ShellFunction, an MPIFunction or a PythonFunction", "executor.function");
   }
 
   private submitShell(fn: ShellFunction<boolean>, args: readonly unknown[], known?: ComputeFuture): ComputeFuture {
