@@ -8,6 +8,9 @@ export interface Execution {
   tid: string;
   attempt: number;
   worker: Life;
+  /** Ids of the workers it has; `whole`: for itself alone. */
+  on: readonly string[];
+  whole: boolean;
   output: string;
   /** Its result is where a crash cannot take it. */
   spooled: boolean;
@@ -40,7 +43,7 @@ export class Oracle {
   }
 
   /** A worker starts a task now. */
-  execute(tid: string, attempt: number, worker: Life): Execution {
+  execute(tid: string, attempt: number, worker: Life, on: readonly string[], whole: boolean): Execution {
     const key = `${tid}.${attempt}`;
     const before = this.given.get(key);
     if (before !== undefined)
@@ -67,12 +70,25 @@ export class Oracle {
     ) {
       throw new Violation(`${tid} may be started once, and starts a second time`);
     }
+    this.checkNodes(tid, on, whole, zombie);
     const output = `${tid} ${attempt} ${worker.name}`;
-    const execution: Execution = { tid, attempt, worker, output, spooled: false, zombie, state: "running" };
+    const execution: Execution = { tid, attempt, worker, on, whole, output, spooled: false, zombie, state: "running" };
     others.push(execution);
     this.executions.set(tid, others);
     this.world.note(output);
     return execution;
+  }
+
+  /** What takes whole nodes shares none of them, and gets as many as it asked for. */
+  private checkNodes(tid: string, on: readonly string[], whole: boolean, zombie: boolean): void {
+    const { nodes } = this.asked.get(tid)?.spec.resources ?? {};
+    if (new Set(on).size !== (nodes ?? 1)) throw new Violation(`${tid} wants ${nodes} nodes and has ${on.join(" ")}`);
+    if (zombie) return;
+    for (const other of [...this.executions.values()].flat()) {
+      if (other.zombie || !other.worker.alive || other.state !== "running" || !(whole || other.whole)) continue;
+      const both = other.on.find((id) => on.includes(id));
+      if (both !== undefined) throw new Violation(`${tid} starts on ${both}, where ${other.tid} has the whole node`);
+    }
   }
 
   /** A client got a result. */

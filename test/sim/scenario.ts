@@ -140,7 +140,16 @@ class Stage {
     const tasks: TaskSpec[] = [];
     const count = dice.between(1, 6);
     for (let k = 0; k < count; k++) tasks.push(dice.chance(0.15) ? { retries: 1 } : {});
-    this.client.submit(dice.pick(this.cast.endpoints), base, tasks, dice.between(-1, 1));
+    const to = dice.pick(this.cast.endpoints);
+    const { nodes_per_block } = this.endpoints[this.cast.endpoints.indexOf(to)] ?? {};
+    // In blocks, some take whole nodes.
+    if (nodes_per_block !== undefined) {
+      for (const task of tasks) {
+        if (dice.chance(0.3)) task.resources = { nodes: dice.between(1, nodes_per_block) };
+        if (dice.chance(0.3)) task.walltime_s = dice.between(1, 30);
+      }
+    }
+    this.client.submit(to, base, tasks, dice.between(-1, 1));
   }
 
   private cancel(): void {

@@ -83,6 +83,11 @@ export class SimEndpoint {
     this.start(this.life);
   }
 
+  /** Undefined where there are no blocks. */
+  get nodes_per_block(): number | undefined {
+    return this.batch?.nodes_per_block;
+  }
+
   /**
    * Whether everything it took has been received by its user. A relay that lost its disk may have lost receipts with
    * it; then it is enough that the relay has all results.

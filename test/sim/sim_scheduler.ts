@@ -36,6 +36,11 @@ export interface Tenant {
 
 /** How blocks behave in this world: all times are short, as a war lasts half a minute. */
 export function simBatch(dice: Dice): BatchSettings {
+  const settings = shapeless(dice);
+  return { ...settings, largest: { nodes: settings.nodes_per_block } };
+}
+
+function shapeless(dice: Dice): BatchSettings {
   return {
     kind: "batch",
     tasks_max: dice.pick([3, 10, 50]),

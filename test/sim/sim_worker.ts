@@ -26,6 +26,7 @@ export class SimWorker {
   left = false;
   readonly spool: Spool = { started: [], finished: [], synced: 0 };
   private readonly running = new Map<string, { execution: Execution; stop: () => void }>();
+  private readonly gangs = new Map<string, readonly string[]>();
   private readonly oracle: Oracle;
   private readonly turns: Turns<WorkerEvent>;
   private readonly kept: KeptLink;
@@ -54,6 +55,7 @@ export class SimWorker {
     this.kept = network.keep(this.life, self, door, {
       up: () => this.turns.push({ t: "up" }),
       messages: (_, messages) => {
+        this.note(messages as unknown as ToWorker[]);
         this.turns.push({ t: "messages", messages: messages as unknown as ToWorker[], now: this.now() });
       },
       down: () => this.turns.push({ t: "down" }),
@@ -128,9 +130,20 @@ export class SimWorker {
     }
   }
 
+  /** Which workers a task on whole nodes has: the worker itself only needs to know its hosts. */
+  private note(messages: readonly ToWorker[]): void {
+    for (const message of messages) {
+      if (message.t !== "run") continue;
+      for (const { tid, attempt, workers } of message.lots.flatMap(({ tasks }) => tasks)) {
+        if (workers !== undefined) this.gangs.set(`${tid}.${attempt}`, workers);
+      }
+    }
+  }
+
   private start({ key, tid, attempt, spec }: Extract<WorkerEffect, { t: "start" }>): void {
     const { dice } = this.life.world;
-    const execution = this.oracle.execute(tid, attempt, this.life);
+    const gang = this.gangs.get(`${tid}.${attempt}`);
+    const execution = this.oracle.execute(tid, attempt, this.life, gang ?? [this.id], gang !== undefined);
     this.turns.push({ t: "started", key, now: this.now() });
     const code = (spec.retries ?? 0) > 0 && dice.chance(0.5) ? 3 : 0;
     const takes_ms = dice.chance(0.1) ? dice.between(1000, 20_000) : dice.between(1, 800);
