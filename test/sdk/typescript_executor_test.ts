@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync, readFileSync } from "node:fs";
+import { chmodSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { until } from "../e2e/until.ts";
 import { runtimes, TypescriptPlace } from "./typescript_place.ts";
@@ -50,7 +50,8 @@ const two = new ShellFunction("seq 5; echo '{{x}}'", { snippetLines: 2, returnDi
 assert.deepEqual(await ex.submit(two).result(), { cmd: "seq 5; echo '{x}'", stdout: "5\\n{x}\\n", stderr: "",
   returncode: 0, exception_name: null });
 assert.equal((await ex.submit(new ShellFunction("kill -SEGV $$")).result()).returncode, 139);
-const files = new ShellFunction("echo begun; sleep 30", { stdout: process.cwd() + "/logs/" + process.pid, walltime: 0.5 });
+const stdout = process.cwd() + "/logs/" + process.pid;
+const files = new ShellFunction("echo begun; sleep 30", { stdout, walltime: 0.5 });
 const cut = await ex.submit(files).result();
 assert.deepEqual([cut.stdout, cut.returncode], ["begun\\n", 124]);
 assert.throws(() => ex.submit(say, {}), /wants \\{message\\}/);
@@ -214,6 +215,40 @@ console.log("ok");
     await until(() => existsSync(mark), "the task to run to its end");
   }, 60_000);
 });
+
+test("an MPIFunction runs its first word in ranks, by the launcher of the site", async () => {
+  const folder = join(place.dir, "mpi");
+  // Speaks as MPICH's does.
+  const launcher = `#!/bin/sh
+[ "$1" = --version ] && { echo "HYDRA build details:"; exit; }
+while [ "$1" != /bin/sh ]; do
+  [ "$1" = -n ] && ranks=$2
+  shift
+done
+rank=0
+while [ $rank -lt $ranks ]; do PMI_RANK=$rank "$@" || exit; rank=$((rank + 1)); done
+`;
+  await Bun.write(join(folder, "mpiexec"), launcher);
+  chmodSync(join(folder, "mpiexec"), 0o755);
+  const env = { PATH: `${folder}:/usr/bin:/bin` };
+  await place.must(["endpoint", "configure", "mpi"]);
+  await place.must(["endpoint", "start", "--detach", "mpi"], { env });
+  for (const runtime of runtimes) {
+    await place.passes(
+      runtime,
+      `${head}
+const ex = new Executor({ endpointId: "mpi", resourceSpecification: { num_nodes: 1, ranks_per_node: 3 } });
+const hello = new MPIFunction("sh -c 'echo {word} $PMI_RANK' | sort -r", { returnDict: true });
+const { stdout, returncode, cmd } = await ex.submit(hello, { word: "rank" }).result();
+assert.deepEqual([stdout, returncode], ["rank 2\\nrank 1\\nrank 0\\n", 0]);
+assert.equal(cmd, "sh -c 'echo rank $PMI_RANK' | sort -r");
+ex.resourceSpecification = undefined;
+assert.throws(() => ex.submit(hello, { word: "x" }), /needs a resourceSpecification/);
+console.log("ok");
+`,
+    );
+  }
+}, 60_000);
 
 test("a kept program uses one gc, and leaves none behind", async () => {
   for (const runtime of runtimes) {
