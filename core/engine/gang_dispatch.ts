@@ -27,8 +27,10 @@ export function packGangs(pool: Pool, from: number | undefined, now_ms: number, 
     if (from !== undefined && tier.priority < from) return;
     const below = tier !== line.tiers.at(-1) || (from !== undefined && tier.priority > from);
     for (const members of pool.blocks()) fill(pool, members, tier, now_ms, start);
-    if (line.claim === undefined) makeClaim(pool, tier, below, now_ms);
-    else renewClaim(pool, now_ms);
+    renewClaim(pool, now_ms);
+    if ((line.claim?.task.held.header.priority ?? Number.NEGATIVE_INFINITY) < tier.priority) {
+      makeClaim(pool, tier, below, now_ms);
+    }
     while (backfill(pool, tier, now_ms, start));
   }
 }
@@ -70,7 +72,8 @@ function place(
   task: Waiting,
   start: Start,
 ): boolean {
-  const at = free.map((worker) => members.indexOf(worker));
+  const usable = new Set(free);
+  const at = members.flatMap((worker, k) => (usable.has(worker) ? [k] : []));
   const workers = contiguous(at, task.nodes).flatMap((k) => members[k] ?? []);
   start(task, workers);
   if (pool.gangOf(workers[0]?.id ?? "") === undefined) return false;
@@ -78,7 +81,7 @@ function place(
   return true;
 }
 
-/** Who has been passed over for too long gets a claim. */
+/** Who has been passed over for too long gets a claim, and takes it from whoever is of a lower priority. */
 function makeClaim(pool: Pool, tier: Tier, below: boolean, now_ms: number): void {
   const { line } = pool;
   const widest = widestBlock(pool);

@@ -99,6 +99,49 @@ describe("who gets which nodes", () => {
   });
 });
 
+describe("nodes that are kept free", () => {
+  /** A block whose slots are all taken, a task of a higher priority for two of its nodes, and ordinary ones below. */
+  function full(walltime_s: number, next: object): { cluster: Cluster; mail: Mail; wanted: Mail } {
+    const mail = tasks("1", new Array(8).fill({ walltime_s }));
+    const cluster = new Cluster(mail);
+    const wanted = tasks("2", [wide(2)], { priority: 5 });
+    cluster.driver.step(wanted);
+    cluster.driver.step(tasks("3", [next, next]));
+    return { cluster, mail, wanted };
+  }
+  const endOf = (cluster: Cluster, mail: Mail, k: number): void => {
+    const index = mail.arrival.body.tasks.findIndex((_, at) => {
+      return cluster.driver.state.memory.heldOf(tid(mail, at) as never)?.workers[at] === cluster.worker(k);
+    });
+    cluster.driver.step(cluster.driver.finished(cluster.worker(k), tid(mail, index)));
+  };
+
+  test("take nothing of a lower priority, and go to their task when the last of them is free", () => {
+    const { cluster, mail, wanted } = full(1000, { walltime_s: 2000 });
+    for (const k of [1, 1, 2]) {
+      endOf(cluster, mail, k);
+      expect(cluster.runs()).toEqual([]);
+    }
+    expect(cluster.why(tid(wanted))).toContain("(1 free, some of them kept for a task that waited longer)");
+    endOf(cluster, mail, 2);
+    expect(cluster.runs().map(({ tid: task, nodes }) => [task, nodes])).toEqual([[tid(wanted), ["n1", "n2"]]]);
+    endOf(cluster, mail, 3);
+    expect(cluster.runs()).toHaveLength(1);
+  });
+
+  test("take what ends, as declared, before the last of them is free", () => {
+    const { cluster, mail } = full(1000, { walltime_s: 10 });
+    endOf(cluster, mail, 1);
+    expect(cluster.runs().map(({ worker }) => worker)).toEqual([cluster.worker(1)]);
+  });
+
+  test("take nothing of unknown length, and nothing where somebody's end is unknown", () => {
+    const one = full(1000, {});
+    endOf(one.cluster, one.mail, 1);
+    expect(one.cluster.runs()).toEqual([]);
+  });
+});
+
 describe("what can never run", () => {
   test("is refused at once with both numbers", () => {
     const cluster = new Cluster(tasks("1", [{}]));

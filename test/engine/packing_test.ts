@@ -13,7 +13,7 @@ for (const mix of mixes) {
       const figures = seeds.map((seed) => playBatch(mix, seed, overstated));
       expect(median(figures.map(({ utilisation }) => utilisation))).toBeGreaterThanOrEqual(0.97);
       expect(median(figures.map(({ bound }) => bound))).toBeGreaterThanOrEqual(overstated === undefined ? 0.9 : 0.95);
-    });
+    }, 60_000);
   }
 }
 
