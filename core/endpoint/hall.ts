@@ -33,6 +33,7 @@ import { killLeftovers } from "../worker/leftovers.ts";
 import { readSpool } from "../worker/spool.ts";
 import type { EndpointEvent } from "./decision.ts";
 import type { OwnDoor } from "./door.ts";
+import { nodeFell } from "./fallen_node.ts";
 
 /** Where the workers of a batch engine live, and where they knock. */
 export interface BatchLodging {
@@ -182,7 +183,7 @@ export class Hall {
     const since_ms = this.host.clock.monotonic();
     let look = 0;
     const again = (): void => {
-      if (this.closed || this.links.has(worker)) {
+      if (this.closed || this.links.has(worker) || this.isForgotten(worker)) {
         this.examined.delete(worker);
         return;
       }
@@ -276,13 +277,24 @@ export class Hall {
     }
   }
 
-  /** On this machine its process tells; of a worker elsewhere only its own last note is proof, or the end of its
-   * block. */
+  /**
+   * On this machine its process tells; of a worker elsewhere only its own last note is proof, or the end of its node or
+   * of its block.
+   */
   private isDead(worker: string, since_ms: number): boolean {
-    if (this.settings.batch !== undefined) return fs.existsSync(join(this.dirOf(worker), "left"));
+    if (this.settings.batch !== undefined) {
+      const dir = this.dirOf(worker);
+      return fs.existsSync(join(dir, "left")) || nodeFell(dir);
+    }
     const identity = this.identityOf(worker);
     if (identity !== undefined) return !alive(identity);
     return this.host.clock.monotonic() - since_ms > neverStarted_ms;
+  }
+
+  /** Its block is over, and it was buried with it: in the same turn its link may have gone down. */
+  private isForgotten(worker: string): boolean {
+    const { batch } = this.settings;
+    return batch !== undefined && batch.blockDir(blockOf(worker)) === undefined;
   }
 
   private identityOf(worker: string): ProcessIdentity | undefined {

@@ -71,7 +71,8 @@ export async function startWorker(dir: string, host: Host): Promise<Worker> {
   makePrivateDir(file.outputs);
   const own = identify(process.pid) ?? { pid: process.pid, starttime: "", boot_id: "" };
   await killLeftovers(dir, host);
-  leaveTrace(dir, { ...own, worker_id: file.id, sandboxes: file.sandboxes, outputs: file.outputs });
+  const node = host.env.SLURMD_NODENAME ?? host.hostname;
+  leaveTrace(dir, { ...own, worker_id: file.id, sandboxes: file.sandboxes, outputs: file.outputs, node });
   const soft = Number(host.env.GC_NOFILE_SOFT);
   if (soft > 0) libc()?.setSoftNofile(soft);
   const plain = baseEnvironment(host.env, file.env);

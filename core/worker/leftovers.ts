@@ -18,6 +18,8 @@ export interface WorkerTrace extends ProcessIdentity {
   worker_id: string;
   sandboxes: string;
   outputs: string;
+  /** Its machine, as the scheduler calls it. */
+  node?: string;
 }
 
 /** Writes down who this worker is. */

@@ -9,7 +9,7 @@ import type { TaskSpec } from "../../core/schema/task.ts";
 import { until } from "../e2e/until.ts";
 import type { Alice, Answer } from "./alice.ts";
 import { idleGaps_ms, overlaps, type Stay, unused } from "./node_stays.ts";
-import { jobsOf, power, slurm } from "./slurm.ts";
+import { jobsOf, power, running, slurm } from "./slurm.ts";
 import type { Stage } from "./stage.ts";
 
 /**
@@ -131,29 +131,42 @@ export function mpiStories({ story }: Stage): void {
     },
   );
 
-  story("a node that dies takes only the program on it, and the block goes on with the others", async (alice) => {
-    await alice.endpoint("torn", { nodes_per_block: 4, mpi_launcher: "srun", max_blocks: 2 });
-    const script = 'echo "$GC_TASK_UUID $GC_TASK_ATTEMPT $GC_NODELIST" >>"$FILE"; exec $GC_MPI_PREFIX sleep 25';
-    const env = { FILE: join(alice.folder, "torn") };
-    const pair: TaskSpec = { script, env, resources: { nodes: 2, ranks_per_node: 1 } };
-    const ids = await alice.submitAll("torn", [pair, pair]);
-    await until(() => alice.lines("torn").length === 2, "both to run", 90_000, 200);
-    const [first = "", second = ""] = alice.lines("torn");
-    // Not the first node of the block: the batch script is there, and Slurm ends a block without it.
-    const [block = ""] = [first, second].map((line) => line.split(" ")[2]?.split(",")[0] ?? "").sort();
-    const [struck = ""] = [first, second].filter((line) => !line.includes(block));
-    const node = struck.split(",").at(-1) ?? "";
-    power("fail", node);
-    try {
-      const answers = await alice.results(ids, 200_000);
-      const attempts = new Map(answers.map(({ id, attempt }) => [id, attempt]));
-      expect(answers.filter(({ outcome }) => outcome.class !== "ok")).toEqual([]);
-      expect(attempts.get(struck.split(" ")[0] ?? "")).toBe(2);
-      expect([...attempts.values()].sort()).toEqual([1, 2]);
-    } finally {
-      power("boot", node);
-    }
-  });
+  for (const [part, at] of [
+    ["the first node of a program", 0],
+    ["another node of a program", 1],
+  ] as const) {
+    story(`${part} dies: only that program runs again, and the block goes on with the others`, async (alice) => {
+      const name = `torn${at}`;
+      await alice.endpoint(name, { nodes_per_block: 5, mpi_launcher: "srun" });
+      const script = 'echo "$GC_TASK_UUID $GC_TASK_ATTEMPT $GC_NODELIST" >>"$FILE"; exec $GC_MPI_PREFIX sleep "$FOR"';
+      const env = { FILE: join(alice.folder, name) };
+      const resources = { nodes: 2, ranks_per_node: 1 };
+      const [first = "", ...others] = await alice.submitAll(
+        name,
+        // The one that keeps the node of the batch script, without which Slurm ends a block, goes on until the end.
+        ["45", "30"].map((FOR): TaskSpec => ({ script, env: { ...env, FOR }, resources })),
+      );
+      await until(() => alice.lines(name).length === 2, "both to run", 90_000, 200);
+      const struck = alice.lines(name).find((line) => !line.includes(batchNode(name))) ?? "";
+      const node = struck.split(" ")[2]?.split(",")[at] ?? "";
+      power("fail", node);
+      try {
+        const answers = await alice.results([first, ...others], 200_000);
+        expect(answers.filter(({ outcome }) => outcome.class !== "ok")).toEqual([]);
+        const attempts = new Map(answers.map(({ id, attempt }) => [id, attempt]));
+        expect(attempts.get(struck.split(" ")[0] ?? "")).toBe(2);
+        expect([...attempts.values()].sort()).toEqual([1, 2]);
+        expect(jobsOf(name).length).toBe(1);
+      } finally {
+        power("boot", node);
+      }
+    });
+  }
+}
+
+/** Where the batch script of the only block of an endpoint runs. */
+function batchNode(endpoint: string): string {
+  return /node\[?(\d+)/.exec(running(endpoint)[0]?.nodes ?? "")?.[1]?.replace(/^/, "node") ?? "none";
 }
 
 async function leaveNothing(alice: Alice, endpoint: string): Promise<void> {

@@ -4,7 +4,7 @@ import { until } from "../e2e/until.ts";
 
 const here = import.meta.dir;
 /** What the batch system of this machine may be asked for; two cores each, so that a block of two fills a node. */
-const size = ["--nodes", "28", "--cpus", "2"];
+const size = ["--nodes", "36", "--cpus", "2"];
 
 /** One row of the queue, with jobs that ended lately. */
 export interface Job {
