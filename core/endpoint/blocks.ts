@@ -89,7 +89,9 @@ export class Blocks {
   /** What became of a submission. */
   sent(desk: Desk, { block, outcome, now_ms }: SentEvent): void {
     const standing = this.standings.get(block);
-    if (standing === undefined) return;
+    // Once it was found by its name, a submission that says at last that it failed is wrong.
+    const found = desk.memory.blocks.get(block)?.job !== undefined;
+    if (standing === undefined || (found && outcome.is !== "accepted")) return;
     if (outcome.is === "accepted") {
       this.failures = 0;
       desk.record({ t: "block_submitted", block, job: outcome.id });
@@ -124,8 +126,7 @@ export class Blocks {
       if (this.stopping_ms !== undefined || standing.unwanted) this.cancel(desk, block, standing, event.now_ms);
     }
     for (const { block, sight, last_words } of event.sights) {
-      const standing = this.standings.get(block);
-      const row = desk.memory.blocks.get(block);
+      const [standing, row] = [this.standings.get(block), desk.memory.blocks.get(block)];
       if (standing === undefined || row === undefined) continue;
       this.look(desk, block, row, standing, sight, last_words, event.now_ms);
     }
@@ -263,8 +264,7 @@ export class Blocks {
   }
 
   private over(desk: Desk, block: string, reason: string, now_ms: number): void {
-    const row = desk.memory.blocks.get(block);
-    const standing = this.standings.get(block);
+    const [standing, row] = [this.standings.get(block), desk.memory.blocks.get(block)];
     if (row === undefined || standing === undefined) return;
     this.past.unshift({ ...blockInfo(desk, block, row, standing), state: "over", reason, ended_ms: now_ms });
     this.past.length = Math.min(this.past.length, pastMax);

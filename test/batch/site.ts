@@ -29,7 +29,10 @@ export class Site {
     mkdirSync(join(world.folder, "files"));
   }
 
-  /** An endpoint with a scheduler of its own and a node each for its blocks, configured by flags and started where no other scheduler is to be found. */
+  /**
+   * An endpoint with a scheduler of its own, configured by flags and `lines` below `engine:`, and started where there is
+   * no other scheduler.
+   */
   async endpoint(
     name: string,
     scheduler: FakeName,
@@ -91,12 +94,23 @@ export class Lab {
     return submitTo(this.world, this.name, script, count);
   }
 
-  /** Somebody else's job takes a node of PBS Pro; returns its number. */
+  /** Somebody else's job takes a node; returns its number. */
   occupy(): number {
-    const script = join(this.world.folder, "other.sh");
-    writeFileSync(script, "sleep 600\n");
-    const { stdout } = this.fake.ask({ argv: ["qsub", "-l", "walltime=01:00:00", script] });
-    return Number.parseInt(stdout, 10);
+    const script = join(this.world.folder, `other-${this.name}.sh`);
+    writeFileSync(script, "#!/bin/sh\nexec sleep 600\n", { mode: 0o755 });
+    const env = { HOME: this.world.folder, E2E_WORLD: this.world.folder };
+    const files = { script, stdout: "/dev/null", stderr: "/dev/null", cwd: this.world.folder };
+    const size = { nodes: 1, cores: 1, walltime_s: 600, queue: this.fake.queue.cluster.queues[0]?.name ?? "" };
+    return this.fake.queue.submit({
+      name: "other",
+      owner: "bob",
+      ...size,
+      ...files,
+      env,
+      held: false,
+      words: "",
+      extra: {},
+    }).seq;
   }
 
   /** What `gc endpoint blocks` lists. */

@@ -103,6 +103,8 @@ test("an unclear submission is looked up by name: found, it is adopted; never re
   expect(of(driver.step(look), "submit_block")).toEqual([]);
   driver.step({ ...look, found: [{ block, job: "23" }] });
   expect(driver.records.at(-1)).toMatchObject({ t: "block_submitted", job: "23" });
+  driver.step({ t: "block_sent", block, outcome: { is: "rejected", class: "config", text: "late" }, now_ms: 61_000 });
+  expect(driver.records.some((record) => record.t === "block_over")).toBe(false);
 });
 
 test("an unclear submission that never shows is given up after some looks, and another block is asked for", () => {

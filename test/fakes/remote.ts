@@ -1,6 +1,6 @@
 /**
- * `pbsdsh`, `blaunch` and `qrsh -inherit` of the fakes: start a command on nodes of the job, which all are this machine,
- * in a session of its own and with next to nothing in its environment. Usage: remote.ts DIR COMMAND ARGS….
+ * `pbsdsh`, `blaunch` and `qrsh -inherit` of the fakes: start a command on nodes of the job, all this machine, in a
+ * session of its own and with little in its environment. Usage: remote.ts DIR COMMAND ARGS….
  */
 
 import { readFileSync } from "node:fs";
