@@ -80,8 +80,8 @@ export function reachedBy(
   address: string | undefined,
   port: number | undefined,
 ): NonNullable<TestReport["reached"]> {
-  if (engine.type === "local" || port === undefined) return { by: "unix" };
-  return address === undefined ? { by: "shared" } : { by: "tcp", address, port };
+  if (engine.type === "local") return { by: "unix" };
+  return address === undefined || port === undefined ? { by: "shared" } : { by: "tcp", address, port };
 }
 
 /** The report for people. */

@@ -205,6 +205,7 @@ describe("the probe", () => {
     expect(reachedBy(local, undefined, undefined)).toEqual({ by: "unix" });
     expect(reachedBy(engine, "10.0.0.2", 4000)).toEqual({ by: "tcp", address: "10.0.0.2", port: 4000 });
     expect(reachedBy(engine, undefined, 4000)).toEqual({ by: "shared" });
+    expect(reachedBy(engine, undefined, undefined)).toEqual({ by: "shared" });
   });
 
   test("is judged by what the configuration wants", () => {
