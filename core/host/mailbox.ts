@@ -4,7 +4,7 @@
  * comes again with another one.
  */
 import { join } from "node:path";
-import { GcError, messageOf } from "../errors.ts";
+import { GcError, messageOf, systemCode } from "../errors.ts";
 import { isGone, type MailboxFiles, realMailboxFiles } from "./mailbox_files.ts";
 import { type MailboxPace, MailboxSocket, usualPace } from "./mailbox_socket.ts";
 import { checkPrivateDir } from "./private_file.ts";
@@ -22,8 +22,8 @@ export interface MailboxOptions {
 }
 
 /**
- * Opens a connection through the shared folder `folder`. Either `events.opened` and at the end `events.closed` are
- * called, or `failed` alone, once.
+ * Opens a connection through the shared folder `folder`, which is made if only it is missing. Either `events.opened`
+ * and at the end `events.closed` are called, or `failed` alone, once.
  * @returns a function that gives up; no event comes after it.
  */
 export function dialMailbox(
@@ -58,7 +58,7 @@ export function dialMailbox(
   };
   const begin = async (): Promise<void> => {
     // Whoever could write there could answer in the place of the endpoint.
-    checkPrivateDir(folder, false);
+    if (!checkPrivateDir(folder, false)) await files.make(folder).catch(ignoreThere);
     await files.make(dir);
   };
   void begin().then(look, (error) => fail(messageOf(error)));
@@ -126,4 +126,9 @@ export function acceptMailboxes(
       for (const socket of open.values()) socket?.terminate();
     },
   };
+}
+
+/** Somebody else may have made it at the same moment. */
+function ignoreThere(error: unknown): void {
+  if (systemCode(error) !== "EEXIST") throw error;
 }

@@ -32,7 +32,6 @@ export function joinBlock(dir: string, host: Host): string {
   const sandboxes = block.sandboxes === nodeLocal ? localSandboxes(host) : block.sandboxes;
   const shape = shapeOnNode(block, nodeResources(thisNode(host.env, host.hostname)));
   const mailbox = join(dir, mailboxFolder);
-  if (block.link.reach?.includes("shared")) makePrivateDir(mailbox);
   const file: WorkerFile = { ...block, ...shape, id, sandboxes, link: { ...block.link, mailbox } };
   writeJson(join(folder, "worker.json"), file);
   return folder;

@@ -11,7 +11,7 @@ const slots = 8;
 /** Duration and number of tasks of a round: a few seconds each. */
 const grains: readonly Grain[] = [
   { ms: 10, n: 1600 },
-  { ms: 100, n: 240 },
+  { ms: 100, n: 480 },
   { ms: 1000, n: 24 },
 ];
 

@@ -229,12 +229,21 @@ describe("a mailbox", () => {
     expect(accepted).toEqual([]);
   });
 
-  test("cannot be dialled where the folder is not there, and says which", async () => {
+  test("cannot be dialled where there is no place for its folder, and says where", async () => {
     const failed = await new Promise<GcError>((resolve) => {
-      dialMailbox(join(folder, "nowhere"), new Side().events, resolve, { pace });
+      dialMailbox(join(folder, "no", "where"), new Side().events, resolve, { pace });
     });
     expect(failed.code).toBe("link.unreachable");
-    expect(failed.message).toContain(join(folder, "nowhere"));
+    expect(failed.message).toContain(join(folder, "no", "where"));
+  });
+
+  test("makes its folder when several dial for the first time, and nobody else can enter it", async () => {
+    const first = join(folder, "not-there");
+    const openers = [new Side(), new Side(), new Side()];
+    accept();
+    for (const { events } of openers) dialMailbox(first, events, (error) => events.closed(0, error.message), { pace });
+    await until(() => openers.every(({ socket }) => socket !== undefined));
+    expect(fs.statSync(first).mode & 0o777).toBe(0o700);
   });
 
   test("is not dialled in a folder that others may write to", async () => {
