@@ -125,8 +125,12 @@ function claimIn(pool: Pool, task: Waiting, before: ReadonlySet<string>, now_ms:
     return (before.has(worker.id) ? 0 : 1e18) + (lastEnd(worker) ?? 1e17 + worker.assigned.size);
   };
   candidates.sort((a, b) => rank(a) - rank(b) || members.indexOf(a) - members.indexOf(b));
-  const chosen = candidates.slice(0, needed);
-  const free_ms = freeAt(pool, members, chosen, task.nodes - chosen.length, now_ms);
+  // Where nobody knows which nodes are free first, more are let run empty, and the first of them are taken: one task
+  // that lasts would hold up everything. With twice as many both the wait and the idle time are shortest (B12).
+  const last = candidates[needed - 1];
+  const unknown = last !== undefined && last.assigned.size > 0 && lastEnd(last) === undefined;
+  const chosen = candidates.slice(0, unknown ? 2 * (needed + 2) : needed);
+  const free_ms = freeAt(pool, members, chosen, Math.max(0, task.nodes - chosen.length), now_ms);
   return { task, nodes: new Set(chosen.map(({ id }) => id)), free_ms };
 }
 

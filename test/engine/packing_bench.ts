@@ -94,42 +94,50 @@ const rare = [
 ] as const;
 const streamNodes = 64;
 const stream_s = 3 * 3600;
-/** Work that comes as one-node tasks, over what the block can do: the queue never empties. */
-const streamLoad = 1.1;
+/** Work that comes as small tasks, over what the block can do. With one-node tasks the queue never empties. */
+const streamLoad = { whole: 1.1, ordinary: 0.8 };
+const ordinarySlots = 4;
 
 /**
  * A stream; returns by size the longest wait of a larger task, in drain times of its class: until so many nodes of a
  * full block are free when nobody takes them, and until all of its size that are there have run alone on the block.
+ * `small`: whether those that keep coming take a whole node each, or one slot of four.
  */
-export function playStream(seed: number, overstated?: number): Map<number, number> {
+export function playStream(
+  seed: number,
+  overstated?: number,
+  small: "whole" | "ordinary" = "whole",
+): Map<number, number> {
+  const slots = small === "whole" ? 1 : ordinarySlots;
   const roll = dice(seed);
   const exponential = (of_s: number): number => -Math.log(1 - roll()) * of_s;
   const tasks: MixTask[] = [];
-  const come = (nodes: number, every_s: number): void => {
+  const come = (nodes: number | undefined, every_s: number): void => {
     for (let at_s = exponential(every_s); at_s < stream_s; at_s += exponential(every_s)) {
       tasks.push(withWalltime({ at_s, nodes }, roll, overstated));
     }
   };
-  come(1, mean_s / (streamNodes * streamLoad));
+  come(small === "whole" ? 1 : undefined, mean_s / (streamNodes * slots * streamLoad[small]));
   for (const [nodes, every_s] of rare) come(nodes, every_s);
-  const simulation = new PackingSimulation(streamNodes, 1, tasks);
+  const simulation = new PackingSimulation(streamNodes, slots, tasks);
   simulation.run();
   if (simulation.ran.length !== tasks.length) throw new Error(`${simulation.ran.length} of ${tasks.length} ran`);
   const longest = new Map<number, number>();
   for (const { nodes = 1, started_s, at_s, of_size } of simulation.ran) {
     if (nodes === 1) continue;
-    const drain_s = freeAfter(nodes) + Math.ceil(of_size / Math.floor(streamNodes / nodes)) * mean_s;
+    const drain_s = freeAfter(nodes, slots) + Math.ceil(of_size / Math.floor(streamNodes / nodes)) * mean_s;
     longest.set(nodes, Math.max(longest.get(nodes) ?? 0, (started_s - at_s) / drain_s));
   }
   return longest;
 }
 
-/** Seconds until `nodes` of a block that is full of one-node tasks are free, on average. */
-function freeAfter(nodes: number): number {
+/** Seconds until `nodes` of a block that is full of small tasks are free, on average. */
+function freeAfter(nodes: number, slots: number): number {
   const roll = dice(99);
   const times = Array.from({ length: 200 }, () => {
     // What runs at some moment is longer than what starts: its length counts, and any part of it may be left.
-    const left = Array.from({ length: streamNodes }, () => lognormal(roll, median_s * Math.E, 1) * roll());
+    const rest = (): number => lognormal(roll, median_s * Math.E, 1) * roll();
+    const left = Array.from({ length: streamNodes }, () => Math.max(...Array.from({ length: slots }, rest)));
     return left.toSorted((a, b) => a - b)[nodes - 1] ?? 0;
   });
   return times.reduce((sum, each) => sum + each, 0) / times.length;

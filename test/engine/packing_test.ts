@@ -28,6 +28,12 @@ for (const overstated of [undefined, 1]) {
   }, 60_000);
 }
 
+test("among ordinary tasks of unknown length that keep coming, no large one waits more than three drain times", () => {
+  for (const seed of seeds.slice(0, 3)) {
+    for (const wait of playStream(seed, undefined, "ordinary").values()) expect(wait).toBeLessThanOrEqual(3);
+  }
+}, 120_000);
+
 test("nodes next to each other first, of the shortest run that is long enough", () => {
   expect(contiguous([0, 1, 2, 3, 5, 6, 8], 2)).toEqual([5, 6]);
   expect(contiguous([0, 1, 2, 3, 5, 6, 8], 4)).toEqual([0, 1, 2, 3]);
