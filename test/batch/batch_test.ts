@@ -113,8 +113,9 @@ describe("an endpoint on a batch scheduler", () => {
     ["ids that end otherwise than they were given out", "pbspro", "qstat", renamed],
   ];
   for (const [what, scheduler, command, fault] of odd) {
-    story(`${scheduler}: ${what} hinders nothing`, async () => {
-      const lab = await site.endpoint(`odd-${scheduler}`, scheduler, {}, one);
+    story(`${scheduler}, found by what its commands say of themselves: ${what} hinders nothing`, async () => {
+      const lab = await site.endpoint(`odd-${scheduler}`, scheduler, {}, [...one, "--scheduler", "auto"]);
+      expect(lab.config()).toContain(`\n  scheduler: ${scheduler}\n`);
       lab.fake.spoil(command, fault);
       const [answer] = await site.results(await lab.submit("echo done"));
       expect(answer).toMatchObject({ outcome: { class: "ok" }, attempt: 1 });

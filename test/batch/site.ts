@@ -29,10 +29,7 @@ export class Site {
     mkdirSync(join(world.folder, "files"));
   }
 
-  /**
-   * An endpoint with a scheduler of its own, configured by flags and `lines` below `engine:`, and started where there is
-   * no other scheduler.
-   */
+  /** An endpoint with a scheduler of its own, the only one it can find. `lines` go below `engine:`. */
   async endpoint(
     name: string,
     scheduler: FakeName,
@@ -43,7 +40,9 @@ export class Site {
     const lab = new Lab(this.world, name, new FakeCluster(scheduler, join(this.world.folder, `fake-${name}`), options));
     this.labs.push(lab);
     const usual = ["--scheduler", scheduler, "--walltime", "10m", "--max-workers-per-node", "1"];
-    await this.world.gc(["endpoint", "configure", name, ...usual, ...flags], { env: lab.env });
+    // Not even a Slurm of this machine, which would be found too.
+    const env = { PATH: lab.fake.bin };
+    await this.world.gc(["endpoint", "configure", name, ...usual, ...flags], { env });
     if (lines !== "") lab.configure(lines);
     await this.world.gc(["endpoint", "start", "--detach", name], { env: lab.env });
     return lab;
@@ -121,6 +120,10 @@ export class Lab {
 
   async stop(): Promise<void> {
     await this.world.gc(["endpoint", "stop", this.name]);
+  }
+
+  config(): string {
+    return readFileSync(join(this.world.home, "endpoints", this.name, "config.yaml"), "utf8");
   }
 
   log(): string {
