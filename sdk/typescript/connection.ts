@@ -197,7 +197,11 @@ export class Connection implements FutureKeeper {
       return undefined;
     }
     const groups = new Map<string, string[]>();
-    for (const [id, { group }] of this.tasks) groups.set(group, [...(groups.get(group) ?? []), id]);
+    for (const [id, { group }] of this.tasks) {
+      const ids = groups.get(group);
+      if (ids === undefined) groups.set(group, [id]);
+      else ids.push(id);
+    }
     for (const [ref, message] of this.open) gc.write(lineOf(message, ref, true));
     for (const [group, ids] of groups) this.watch(group, ids);
     return gc;
