@@ -1,6 +1,6 @@
 /** Speaks like IBM Spectrum LSF 10.1, after its manual: no running one was at hand to capture. */
 
-import { bhist, bsub, codeOf, interruptTermKill, lsfRun, ordering, report, wordOf } from "./lsf_jobs.ts";
+import { bhist, bqueues, bsub, codeOf, interruptTermKill, lsfRun, ordering, report, wordOf } from "./lsf_jobs.ts";
 import { optionsOf } from "./options.ts";
 import type { Job } from "./queue.ts";
 import { type Call, failed, type Reply, type Speaker, said } from "./speaker.ts";
@@ -58,6 +58,7 @@ export const lsf: Speaker = {
     bsub: (call) => (call.args[0] === "-V" ? failed(0, version) : bsub(call, { "-nnodes": true, "-gpu": true })),
     bjobs,
     bhist,
+    bqueues,
     bkill: ordering("bkill"),
     bstop: ordering("bstop"),
     bresume: ordering("bresume"),

@@ -226,3 +226,13 @@ function broken(line: string): string {
   for (let at = 79; at < line.length; at += 58) parts.push(line.slice(at, at + 58));
   return parts.join(`\n${" ".repeat(21)}`);
 }
+
+/** `bqueues -l`, as far as anybody reads it. */
+export function bqueues({ queue }: Call): Reply {
+  const records = queue.cluster.queues.map(({ name, open }) => {
+    const status = open ? "Open:Active" : "Closed:Active";
+    const statistics = `PARAMETERS/STATISTICS\nPRIO NICE     STATUS\n  30  20    ${status}\n`;
+    return `\nQUEUE: ${name}\n  -- No description provided.\n\n${statistics}\n`;
+  });
+  return said(records.join(`${"-".repeat(79)}\n`));
+}

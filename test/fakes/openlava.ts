@@ -1,8 +1,19 @@
 /** Speaks like OpenLava 4.0dev4, as it was captured: prose for a job, and no columns to choose. */
-import { bhist, bsub, codeOf, hostsOf, interruptTermKill, lsfRun, ordering, report, wordOf } from "./lsf_jobs.ts";
+import {
+  bhist,
+  bqueues,
+  bsub,
+  codeOf,
+  hostsOf,
+  interruptTermKill,
+  lsfRun,
+  ordering,
+  report,
+  wordOf,
+} from "./lsf_jobs.ts";
 import { optionsOf } from "./options.ts";
 import type { Job } from "./queue.ts";
-import { type Call, ctime, failed, type Reply, type Speaker, said } from "./speaker.ts";
+import { type Call, ctime, failed, type Reply, type Speaker } from "./speaker.ts";
 
 const version = "OpenLava 4.0dev4, Nov 23 2026\n";
 const usage = "Usage: bjobs [-h] [-V] [-w |-l] [-a] [-d] [-p] [-s] [-r] [-g job_group] ...\n";
@@ -111,15 +122,6 @@ function pendingOf({ phase, nodes }: Job): string[] {
   if (phase === "pending")
     return [" PENDING REASONS:", ` Job slot limit reached: ${nodes} host${nodes > 1 ? "s" : ""};`];
   return phase === "held" ? [" PENDING REASONS:", " The job was suspended by the user while pending: 1 host;"] : [];
-}
-
-function bqueues({ queue }: Call): Reply {
-  const records = queue.cluster.queues.map(({ name, open }) => {
-    const status = open ? "Open:Active" : "Closed:Active";
-    const statistics = `PARAMETERS/STATISTICS\nPRIO NICE     STATUS\n  30  20    ${status}\n`;
-    return `\nQUEUE: ${name}\n  -- No description provided.\n\n${statistics}\n`;
-  });
-  return said(records.join(`${"-".repeat(79)}\n`));
 }
 
 export const openlava: Speaker = {

@@ -11,6 +11,7 @@ import type { BlockRequest } from "../../providers/block_request.ts";
 import { detectionQuestions, readDetection } from "../../providers/detect.ts";
 import type { BlockRef, Command, Sighting, SubmitOutcome } from "../../providers/outcome.ts";
 import { type Evidence, openProvider, type Provider } from "../../providers/provider.ts";
+import { queueQuestions } from "../../providers/queues.ts";
 import { schedulers } from "../../providers/schedulers.ts";
 import { until } from "../e2e/until.ts";
 import { FakeCluster, type FakeName, type FakeOptions } from "../fakes/fake_cluster.ts";
@@ -161,6 +162,15 @@ function livesAndEnds(name: FakeName): void {
     });
     expect(readDetection(new Map(answers)).map(({ scheduler }) => scheduler)).toEqual([name]);
     expect(provider.readProbe(provider.probe().map(site().ask))).toMatchObject({ present: true });
+  });
+
+  test("its queues are listed with whether they take blocks, where that is told", () => {
+    const { command, args, read } = queueQuestions[name];
+    const queues = read(site().fake.ask({ argv: [`/usr/bin/${command}`, ...args] })) ?? [];
+    const told = queues.map((queue) => [queue.name, queue.is_open] as const);
+    // Grid Engine lists nothing but names.
+    const closed = name === "gridengine";
+    expect(told).toEqual(site().fake.queue.cluster.queues.map((queue) => [queue.name, queue.open || closed]));
   });
 
   test("a block is accepted, seen on its node, found by its name, and ends as its worker does", async () => {
