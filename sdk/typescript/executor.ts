@@ -13,7 +13,13 @@ import type { PythonCode, TaskResult } from "./messages.ts";
 import { readAny, readPython, readShell } from "./outcome.ts";
 import { PythonFunction } from "./python_function.ts";
 import { type AnyFunction, callable, lookUp, type RegisterOptions, register } from "./registry.ts";
-import { hasRanks, mpiResourcesOf, type ResourceSpecification, resourcesOf, type TaskResources } from "./resources.ts";
+import {
+  isParallel,
+  mpiResourcesOf,
+  type ResourceSpecification,
+  resourcesOf,
+  type TaskResources,
+} from "./resources.ts";
 import { MPIFunction, type ShellFields, ShellFunction, type ShellResult } from "./shell_function.ts";
 import { argumentsText, Kwargs } from "./values.ts";
 import { resultsOf, type WaitOptions } from "./waiting.ts";
@@ -221,9 +227,10 @@ export class Executor implements AsyncDisposable {
       throw new ComputeError(`${fn.name} takes one object with the values of its places`, "shell.arguments");
     }
     const line = fn.line(values as FormatValues);
-    const resources = fn instanceof MPIFunction ? mpiResourcesOf(this.resources) : this.plainResources();
+    const resources = fn instanceof MPIFunction ? mpiResourcesOf(this.resources) : resourcesOf(this.resources ?? {});
+    const spec = JSON.stringify(fn.spec(line, isParallel(resources)));
     const future = known ?? this.newFuture();
-    this.handOver(future, JSON.stringify(fn.spec(line)), resources, (result) => readShell(fn, line, result));
+    this.handOver(future, spec, resources, (result) => readShell(fn, line, result));
     return future;
   }
 
@@ -241,16 +248,10 @@ export class Executor implements AsyncDisposable {
       ...(sha256 === undefined ? {} : { function: sha256 }),
       ...(this.python === undefined ? {} : { interpreter: this.python }),
     };
-    const resources = this.plainResources();
+    const resources = resourcesOf(this.resources ?? {});
     const future = known ?? this.newFuture();
     this.handOver(future, JSON.stringify({ python: call }), resources, readPython);
     return future;
-  }
-
-  private plainResources(): TaskResources {
-    const resources = resourcesOf(this.resources ?? {});
-    if (!hasRanks(resources)) return resources;
-    throw new ComputeError("Ranks of a resourceSpecification are for an MPIFunction", "resource.invalid");
   }
 
   private newFuture(): ComputeFuture {

@@ -4,7 +4,7 @@
  */
 import { ComputeError } from "./errors.ts";
 
-/** Counts are whole numbers; memory is in MiB. The last four are for an `MPIFunction`. */
+/** Counts are whole numbers; memory is in MiB. The last four are for MPI programs. */
 export interface ResourceSpecification {
   cores?: number;
   memory_mib?: number;
@@ -40,7 +40,6 @@ const names: { readonly [key: string]: keyof TaskResources } = {
   ranks_per_node: "ranks_per_node",
   launcher_options: "launcher_options",
 };
-const ofRanks = ["ranks", "ranks_per_node", "launcher_options"] as const;
 
 /** Resources of a task. @throws ComputeError `resource.invalid` naming the key and its value. */
 export function resourcesOf(given: ResourceSpecification): TaskResources {
@@ -83,9 +82,9 @@ export function mpiResourcesOf(given: ResourceSpecification | undefined): TaskRe
   return { ...resources, nodes: (ranks ?? each) / each, ranks: ranks ?? each, ranks_per_node: each };
 }
 
-/** Whether they ask for what only an MPI program can use. */
-export function hasRanks(resources: TaskResources): boolean {
-  return ofRanks.some((key) => resources[key] !== undefined);
+/** Whether there is a launcher for it: it names ranks, or more than one node. */
+export function isParallel({ nodes, ranks, ranks_per_node }: TaskResources): boolean {
+  return ranks !== undefined || ranks_per_node !== undefined || (nodes ?? 1) > 1;
 }
 
 function rankFault({ nodes, ranks, ranks_per_node: each }: TaskResources): string | undefined {

@@ -98,9 +98,13 @@ export class ShellFunction<AsDict extends boolean = false> {
     return formatCommand(this.cmd, values);
   }
 
-  /** What to run for a line. */
-  spec(line: string): CommandSpec {
-    return { argv: bashWords(this, line), ...limitsOf(this) };
+  /** What to run for a line. With ranks it is a script, which starts them itself; of a program each would be one. */
+  spec(line: string, has_ranks = false): CommandSpec {
+    const { snippetLines: snippet_lines, walltime } = this;
+    const limits = { snippet_lines, ...(walltime === undefined ? {} : { walltime_s: walltime }) };
+    const words = bashWords(this, line);
+    if (!has_ranks) return { argv: words, ...limits };
+    return { script: `exec ${words.map((word) => `'${word.replaceAll("'", "'\\''")}'`).join(" ")}`, ...limits };
   }
 
   /** The result of that line. */
@@ -123,15 +127,10 @@ export class ShellFunction<AsDict extends boolean = false> {
  * the first word is started in ranks: what follows a `|` or `&&` runs once.
  */
 export class MPIFunction<AsDict extends boolean = false> extends ShellFunction<AsDict> {
-  override spec(line: string): CommandSpec {
-    // The worker puts the launcher and its options into GC_MPI_PREFIX.
-    const words = bashWords(this, `$GC_MPI_PREFIX ${line}`).map((word) => `'${word.replaceAll("'", "'\\''")}'`);
-    return { script: `exec ${words.join(" ")}`, ...limitsOf(this) };
+  /** The worker puts the launcher and its options into PARSL_MPI_PREFIX. */
+  override line(values: FormatValues): string {
+    return `$PARSL_MPI_PREFIX ${super.line(values)}`;
   }
-}
-
-function limitsOf({ snippetLines, walltime }: ShellFunction<boolean>): Omit<CommandSpec, "argv" | "script"> {
-  return { snippet_lines: snippetLines, ...(walltime === undefined ? {} : { walltime_s: walltime }) };
 }
 
 function bashWords({ stdout, stderr, snippetLines }: ShellFunction<boolean>, line: string): string[] {

@@ -107,7 +107,7 @@ print("ok")
 `);
   }, 60_000);
 
-  test("callbacks: in their order, in spite of one that fails, which is logged; also of a cancelled future", async () => {
+  test("callbacks: in their order, in spite of one that fails, which is logged; also when cancelled", async () => {
     await place.tries(`${head}
 class Kept(logging.Handler):
     records = []

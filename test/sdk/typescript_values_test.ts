@@ -193,9 +193,11 @@ describe("the resources of an MPI program", () => {
   });
 
   test("the command is a script that starts its first word by the site's launcher", () => {
-    const { script } = new MPIFunction("echo '{x}' | sort").spec("echo 'a' | sort");
-    const run = Bun.spawnSync(["sh", "-c", script ?? ""], { env: { ...process.env, GC_MPI_PREFIX: "env X=1" } });
-    expect([run.stdout.toString(), run.stderr.toString()]).toEqual(["a\n", ""]);
-    expect(script).toContain("$GC_MPI_PREFIX echo");
+    const fn = new MPIFunction("echo '{x}' | sort");
+    const { script, argv } = fn.spec(fn.line({ x: "a" }), true);
+    const env = { ...process.env, PARSL_MPI_PREFIX: "env X=1" };
+    const run = Bun.spawnSync(["sh", "-c", script ?? ""], { env });
+    expect([run.stdout.toString(), run.stderr.toString(), argv]).toEqual(["a\n", "", undefined]);
+    expect(script).toContain("$PARSL_MPI_PREFIX echo");
   });
 });
