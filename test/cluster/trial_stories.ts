@@ -28,6 +28,10 @@ export function trialStories({ story }: Stage): void {
         wrong: [],
       });
       expect(code).toBe(0);
+      writeFileSync(from, yaml.replace(/^engine:\n/, "engine:\n  reach: [shared]\n"));
+      await alice.world.gc(["endpoint", "configure", "aside", "--from", from]);
+      const shared = await alice.run(["endpoint", "test", "aside", "--timeout", "2m", "--json"]);
+      expect(JSON.parse(shared.stdout)).toMatchObject({ ok: true, reached: { by: "shared" } });
       const init = ["--worker-init", "echo no such module >&2; exit 3"];
       await alice.world.gc(["endpoint", "configure", "untried", ...flags, ...init]);
       const failed = await alice.run(["endpoint", "test", "untried", "--timeout", "2m", "--json"]);
@@ -38,7 +42,7 @@ export function trialStories({ story }: Stage): void {
         wrong: [expect.stringContaining("The block ended before it answered")],
         stderr: expect.stringContaining("no such module\nworker_init ended with exit code 3 on node"),
       });
-      for (const name of ["tried", "untried"]) {
+      for (const name of ["tried", "aside", "untried"]) {
         await until(() => living(name).length === 0, "the end of the probe's block", 30_000, 500);
         expect(jobsOf(name).length).toBe(1);
         expect(existsSync(join(alice.dirOf(name), "test"))).toBe(false);
