@@ -76,7 +76,7 @@ async function* source() {
 const read = [];
 for await (const value of ex.map(square, source(), { inFlight: 3 })) read.push(value);
 assert.equal(read.reduce((a, b) => a + b), 2470);
-const late = ex.map(slow, [0, 0, 30], { timeout_s: 3 });
+const late = ex.map(slow, [0, 0, 30], { timeout_s: 6 });
 assert.equal((await late.next()).value, null);
 assert.equal((await late.next()).value, null);
 await assert.rejects(late.next(), WaitTimeout);
@@ -94,7 +94,12 @@ const fs = [2, 0, 1].map((s) => ex.submit(slow, s, s));
 const order = [];
 for await (const future of asCompleted(fs, { timeout_s: 20 })) order.push(future.now());
 assert.deepEqual([...order].sort(), [0, 1, 2]);
-assert.equal(order[0], 0);
+const soon = ex.submit(square, 3), latest = ex.submit(slow, 60);
+for await (const future of asCompleted([latest, soon])) {
+  assert.equal(future, soon);
+  break;
+}
+latest.cancel();
 const values = [];
 for await (const value of ex.results(fs)) values.push(value);
 assert.deepEqual(values, [2, 0, 1]);

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { readFileSync, symlinkSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { existsSync, mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { root } from "../../scripts/sources.ts";
 import { runtimes, TypescriptPlace } from "./typescript_place.ts";
 
@@ -10,6 +10,7 @@ const guide = readFileSync(join(root, "docs/guides/typescript.md"), "utf8");
 const blocks = [...guide.matchAll(/```ts\n([\s\S]*?)```\n[^`]*?```output\n([\s\S]*?)```/g)].map(
   ([, program = "", output = ""]) => ({ program, output }),
 );
+const npm = Bun.which("npm") ?? undefined;
 const places = new Map<string, TypescriptPlace>();
 
 beforeAll(async () => {
@@ -30,6 +31,24 @@ describe("docs/guides/typescript.md", () => {
     expect(blocks.length).toBe([...guide.matchAll(/^```ts$/gm)].length);
     expect(blocks.length).toBeGreaterThan(7);
   });
+
+  test.skipIf(npm === undefined)(
+    `has commands that install it${npm === undefined ? " (SKIPPED: no npm here)" : ""}`,
+    async () => {
+      const [place] = places.values();
+      const [, commands = ""] = /```sh\n([\s\S]*?)```/.exec(guide) ?? [];
+      if (place === undefined) throw new Error("There is no runtime");
+      const cwd = join(place.dir, "installed");
+      mkdirSync(cwd);
+      const env = { PATH: `${dirname(place.exe)}:${process.env.PATH}`, npm_config_offline: "true" };
+      const line = `set -e; gc() { "$GC_EXE" "$@"; }\n${commands}`;
+      const { code, stderr } = await place.startAny(["bash", "-c", line], { cwd, env }).end(60_000);
+      if (code !== 0) throw new Error(stderr);
+      expect(existsSync(join(cwd, "gc_compute.ts"))).toBe(true);
+      expect(existsSync(join(cwd, "node_modules/gc-compute/gc_compute.js"))).toBe(true);
+    },
+    90_000,
+  );
 
   test("has blocks that the strictest compiler takes", async () => {
     const [place] = places.values();
