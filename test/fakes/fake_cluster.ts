@@ -1,9 +1,10 @@
 /** A fake scheduler for tests: a folder of commands to put on PATH, and a hand on the queue behind them. */
 
-import { chmodSync, mkdirSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, writeFileSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { SchedulerName } from "../../core/schema/batch_engine.ts";
 import type { Answer, Command } from "../../providers/outcome.ts";
+import { until } from "../e2e/until.ts";
 import { answer } from "./answer.ts";
 import type { Fault } from "./faults.ts";
 import { type Job, Queue } from "./queue.ts";
@@ -120,6 +121,21 @@ export class FakeCluster {
   /** An administrator ends a job the hard way. */
   kill(seq: number): void {
     this.queue.remove(seq, "kill");
+  }
+
+  /** Ends all jobs, the hard way, and waits until nobody looks after one any more: then its folder may be removed. */
+  async end(): Promise<void> {
+    this.mend();
+    const limit_ms = 30_000;
+    const gone = () => {
+      for (const { seq } of this.living()) this.kill(seq);
+      return this.living().length === 0;
+    };
+    await until(gone, "the end of all jobs", limit_ms, 20);
+    const keepers = this.jobs().flatMap(({ keeper }) => (keeper === undefined ? [] : [keeper]));
+    const left = () => keepers.every((pid) => !existsSync(`/proc/${pid}`));
+    await until(left, "the end of their keepers", limit_ms, 20);
+    this.close();
   }
 
   close(): void {

@@ -231,11 +231,9 @@ for (const [name, subject] of Object.entries(subjects) as [FakeName, Subject][])
     }, 60_000);
 
     afterAll(async () => {
-      for (const { seq } of fake.living()) fake.kill(seq);
-      await until(() => fake.living().length === 0, "the end of all jobs", 15_000, 20);
-      fake.close();
+      await fake.end();
       rmSync(dir, { recursive: true });
-    });
+    }, 60_000);
 
     for (const [about, words, how] of subject.cases) {
       test(`${words.split(" ").slice(0, 4).join(" ")} looks like ${about}`, () => {

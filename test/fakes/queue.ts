@@ -151,7 +151,12 @@ export class Queue {
       it.phase = "over";
       it.end = { code: 0, signal: 0, cause: "deleted", at_ms: Date.now() };
     });
-    if (job.phase === "running" && job.keeper !== undefined) process.kill(job.keeper, "SIGUSR2");
+    if (job.phase !== "running" || job.keeper === undefined) return;
+    try {
+      process.kill(job.keeper, "SIGUSR2");
+    } catch {
+      // It ended this very moment.
+    }
   }
 
   hold(seq: number, held: boolean): void {

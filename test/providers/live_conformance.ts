@@ -34,10 +34,7 @@ class Site {
   }
 
   async close(): Promise<void> {
-    this.fake.mend();
-    for (const { seq } of this.fake.living()) this.fake.kill(seq);
-    await until(() => this.fake.living().length === 0, "the end of all jobs", limit_ms, 20);
-    this.fake.close();
+    await this.fake.end();
     rmSync(this.dir, { recursive: true, force: true });
   }
 
@@ -151,7 +148,7 @@ function livesAndEnds(name: FakeName): void {
   beforeAll(() => {
     here = new Site(name, { nodes: 8 });
   });
-  afterAll(() => here.close());
+  afterAll(() => here.close(), 60_000);
 
   test("its commands are recognized, and taken for no other scheduler's", () => {
     const { fake, provider } = site();
@@ -245,7 +242,7 @@ function waits(name: FakeName): void {
   beforeAll(() => {
     here = new Site(name, { nodes: 1, history: false });
   });
-  afterAll(() => here.close());
+  afterAll(() => here.close(), 60_000);
 
   test("a block that waits can be held and let go, and can be taken back before it ran", async () => {
     const first = site().accepted(untilTold(0));
@@ -291,7 +288,7 @@ function survivesTrouble(name: FakeName): void {
     ref = here.accepted("exec sleep 600");
     await here.runs(ref);
   });
-  afterAll(() => here.close());
+  afterAll(() => here.close(), 60_000);
 
   test("silence, noise and half an answer end no block", () => {
     expect(believed({ is: "hang" })).toBe("uncovered");
