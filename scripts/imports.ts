@@ -79,6 +79,8 @@ export const packages: { readonly [name: string]: string } = {
   "cron-parser": "core/config/",
   ajv: "scripts/",
   "fast-check": "test/",
+  // Our own, in programs that tests write out.
+  "gc-compute": "test/sdk/",
   "bun:sqlite": "core/relay/",
   "bun:ffi": "core/host/",
 };
