@@ -72,7 +72,7 @@ const forms: { readonly [kind in LauncherKind]: (piece: Piece, launcher: MpiLaun
     ...(piece.local ? [] : ["--hostfile", piece.hostfile]),
     ...["--map-by", `ppr:${piece.ranks_per_node}:node`, "--bind-to", "none"],
     ...(piece.local || shared(piece) ? ["--oversubscribe"] : []),
-    ...(piece.label ? ((major ?? 4) >= 5 ? ["--output", "tag"] : ["--tag-output"]) : []),
+    ...(tagsPieces({ kind: "openmpi", major }) ? ["--tag-output"] : piece.label ? ["--output", "tag"] : []),
   ],
 
   hydra: (piece) => [
@@ -100,6 +100,11 @@ const forms: { readonly [kind in LauncherKind]: (piece: Piece, launcher: MpiLaun
     ...(shared(piece) ? ["-cc", "none"] : ["-d", String(piece.cores), "-cc", "depth"]),
   ],
 };
+
+/** Whether it passes output on in pieces that have to be put together again (`whole_lines.ts`). */
+export function tagsPieces({ kind, major = 4 }: { kind: LauncherKind; major?: number | undefined }): boolean {
+  return kind === "openmpi" && major < 5;
+}
 
 /** What the file of hosts holds. `block_hosts`: all of the block, in the order in which jsrun counts them. */
 export function hostLines(kind: LauncherKind, piece: Piece, block_hosts: readonly string[]): string[] {

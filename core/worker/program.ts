@@ -14,9 +14,10 @@ import type { Command } from "./command.ts";
 import type { Harvest } from "./decision.ts";
 import { failedRankIn, firstOf, lostNodeIn, readNote } from "./failed_rank.ts";
 import { pieceNames, scrubbed, slurmPiece } from "./launch_environment.ts";
-import { hostLines, launchWords, type MpiLauncher, type Piece } from "./launch_lines.ts";
+import { hostLines, launchWords, type MpiLauncher, type Piece, tagsPieces } from "./launch_lines.ts";
 import { findLauncher } from "./mpi_site.ts";
 import type { Capture } from "./output.ts";
+import { launchScript, wholeLinesProgram } from "./whole_lines.ts";
 
 /** What is the same for all programs of a worker. */
 export interface ProgramPlaces {
@@ -144,9 +145,12 @@ export class Programs {
     write("hosts", `${hostLines(launcher.kind, piece, blockHosts(env)).join("\n")}\n`);
     write("nodes", `${piece.hosts.join("\n")}\n`);
     write("rank", rankScript);
+    const mends = tagsPieces(launcher);
+    if (mends) write("launch", launchScript);
+    if (mends) write("whole.awk", wholeLinesProgram(piece.label));
     const chosen = piece.options.some((word) => word.startsWith("--mpi")) ? { ...launcher, mpi: undefined } : launcher;
-    const prefixOf = (one: MpiLauncher): string[] => [...launchWords(one, piece), "/bin/sh", join(dir, "rank")];
-    const prefix = prefixOf(chosen as MpiLauncher);
+    const before = mends ? ["/bin/sh", join(dir, "launch")] : [];
+    const prefix = [...before, ...launchWords(chosen as MpiLauncher, piece), "/bin/sh", join(dir, "rank")];
     const text = prefix.join(" ");
     const slurm = env.SLURM_JOB_ID !== undefined;
     const root = process.getuid?.() === 0 ? { OMPI_ALLOW_RUN_AS_ROOT: "1", OMPI_ALLOW_RUN_AS_ROOT_CONFIRM: "1" } : {};

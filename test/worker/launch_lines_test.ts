@@ -33,7 +33,7 @@ describe("launchWords()", () => {
   });
 
   test("tells each mpiexec in its own words", () => {
-    expect(line("openmpi")).toBe("mpiexec -np 8 --hostfile /f/hosts --map-by ppr:4:node --bind-to none");
+    expect(line("openmpi")).toBe("mpiexec -np 8 --hostfile /f/hosts --map-by ppr:4:node --bind-to none --tag-output");
     expect(line("hydra")).toBe("mpiexec -n 8 -ppn 4 -hosts a,b -bind-to none");
     expect(line("pals")).toBe("mpiexec -n 8 --ppn 4 --hosts a,b --depth 2 --cpu-bind depth --line-buffer");
   });
@@ -70,7 +70,7 @@ describe("launchWords()", () => {
 
   test("names no hosts on this one machine", () => {
     expect(line("openmpi", { hosts: ["a"], local: true })).toBe(
-      "mpiexec -np 8 --map-by ppr:4:node --bind-to none --oversubscribe",
+      "mpiexec -np 8 --map-by ppr:4:node --bind-to none --oversubscribe --tag-output",
     );
   });
 });
