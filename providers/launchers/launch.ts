@@ -71,9 +71,9 @@ function oneCommand(words: readonly string[]): Launch {
 /**
  * `--overlap --mem=0`: the worker's step must not take cores and memory away from the steps that tasks start; without
  * `--mem=0` a step takes all memory of the job and the next one waits for ever (providers.md §2.8; seen on 22.05).
- * `--ntasks-per-node=1` against what the block's directives left in the environment. One dead worker, or node, must not
- * end the others: `--kill-on-bad-exit=0 --wait=0 --no-kill`. Without a number of cores a task gets one, so it is said in
- * any case.
+ * `--ntasks-per-node=1` against what the block's directives left in the environment. One dead worker, or node, must
+ * not end the others: `--kill-on-bad-exit=0 --wait=0 --no-kill`. Without a number of cores a task gets one, so it is
+ * said in any case.
  */
 function srunOptions(facts: LaunchFacts): string[] {
   const cores = facts.cores_per_node ?? '"$SLURM_CPUS_ON_NODE"';
