@@ -19,7 +19,9 @@ int main(int argc, char **argv) {
   MPI_Comm_rank(MPI_COMM_WORLD, &rank);
   MPI_Comm_size(MPI_COMM_WORLD, &size);
   MPI_Get_processor_name(host, &length);
-  MPI_Allreduce(&rank, &sum, 1, MPI_INT, MPI_SUM, MPI_COMM_WORLD);
+  /* Not MPI_Allreduce: two ranks that connect to each other at once crash Open MPI where nodes share one address. */
+  MPI_Reduce(&rank, &sum, 1, MPI_INT, MPI_SUM, 0, MPI_COMM_WORLD);
+  MPI_Bcast(&sum, 1, MPI_INT, 0, MPI_COMM_WORLD);
   usleep((useconds_t)(atof(argv[2]) * 1e6));
   MPI_Finalize();
   snprintf(path, sizeof path, "%s/%s.%d", argv[1], getenv("GC_TASK_UUID"), rank);
