@@ -29,11 +29,18 @@ export function requireCommand(rules: readonly CommandRule[] | undefined, task: 
   if (!one || !rules.some((rule) => allows(rule, task))) {
     throw new GcError("permission", "command.denied", "This endpoint runs only the commands that its owner listed");
   }
-  const brought = (["env", "cwd"] as const).find((name) => task[name] !== undefined);
+  const brought = broughtBy(task);
   if (brought !== undefined) {
     const message = `This endpoint runs listed commands only as they are: a task may not bring its own "${brought}"`;
     throw new GcError("permission", "command.surroundings", message);
   }
+}
+
+/** What a task brings that could make it another command; a launcher can be told to run whatever one likes. */
+export function broughtBy({ env, cwd, resources }: TaskSpec): "env" | "cwd" | "launcher_options" | undefined {
+  if (env !== undefined) return "env";
+  if (cwd !== undefined) return "cwd";
+  return resources?.launcher_options === undefined ? undefined : "launcher_options";
 }
 
 function allows(rule: CommandRule, task: TaskSpec): boolean {

@@ -6,7 +6,7 @@
 import { GcError } from "../errors.ts";
 import type { PythonCall } from "../schema/python.ts";
 import type { TaskSpec } from "../schema/task.ts";
-import { type CommandRule, requireCommand } from "./command_list.ts";
+import { broughtBy, type CommandRule, requireCommand } from "./command_list.ts";
 import { functionDigest, isNamed } from "./registered_function.ts";
 
 /** What an endpoint's owner listed; undefined: no list. */
@@ -56,10 +56,8 @@ function requireUnchanged({ function: named = "" }: PythonCall, sha256: string):
 }
 
 function requirePlain(python: PythonCall, task: TaskSpec): void {
-  const brought = (["env", "cwd", "stdin"] as const).find(
-    (name) => task[name] !== undefined && (name !== "stdin" || task.stdin?.kind !== "none"),
-  );
-  const own = brought ?? (python.interpreter === undefined ? undefined : "interpreter");
+  const input = task.stdin !== undefined && task.stdin.kind !== "none" ? "stdin" : undefined;
+  const own = broughtBy(task) ?? input ?? (python.interpreter === undefined ? undefined : "interpreter");
   if (own !== undefined) {
     const message = `This endpoint runs listed functions (${key}) only as they are: a task may not bring "${own}"`;
     throw new GcError("permission", "function.surroundings", message);

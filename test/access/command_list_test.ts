@@ -69,4 +69,11 @@ describe("requireCommand()", () => {
     expect(await verdict({ argv, env: {} })).toBe("command.surroundings");
     expect(await verdict({ script, cwd: "/tmp/elsewhere" })).toBe("command.surroundings");
   });
+
+  test("denies a listed command with options for its launcher, which could run another one beside it", async () => {
+    const argv = ["/usr/bin/simulate", "--steps", "10"];
+    expect(await verdict({ argv, resources: { ranks: 2 } })).toBe("");
+    const launcher_options = "--task-prolog=/tmp/x.sh";
+    expect(await verdict({ argv, resources: { ranks: 2, launcher_options } })).toBe("command.surroundings");
+  });
 });

@@ -45,6 +45,7 @@ describe("requireListed()", () => {
     ["an environment", { python: call(), env: { PYTHONPATH: "/tmp" } }],
     ["a directory", { python: call(), cwd: "/tmp" }],
     ["an input", { python: call(), stdin: { kind: "inline", base64: "" } }],
+    ["options for its launcher", { python: call(), resources: { ranks: 2, launcher_options: "-x LD_PRELOAD=/x.so" } }],
     ["an interpreter", { python: call({ interpreter: "/tmp/python" }) }],
     ["pickled arguments, which run code", { python: call({ arguments: pickle }) }],
   ];
