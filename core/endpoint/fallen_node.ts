@@ -5,6 +5,7 @@
  */
 import * as fs from "node:fs";
 import { dirname, join } from "node:path";
+import { fallenNodes } from "../../providers/slurm/fallen_nodes.ts";
 import { readJsonIfThere } from "../host/files.ts";
 import type { WorkerTrace } from "../worker/leftovers.ts";
 
@@ -16,11 +17,6 @@ export function nodeFell(worker_dir: string): boolean {
   const trace = readJsonIfThere(join(worker_dir, "worker.pid.json")) as WorkerTrace | undefined;
   if (trace?.node === undefined) return false;
   return fallenNodes(tailOf(join(dirname(dirname(worker_dir)), "stderr"))).has(trace.node);
-}
-
-/** Nodes that the launcher of a block says have failed. */
-export function fallenNodes(stderr: string): Set<string> {
-  return new Set([...stderr.matchAll(/^srun: error: Node failure on (\S+)$/gm)].map(([, node = ""]) => node));
 }
 
 function tailOf(path: string): string {

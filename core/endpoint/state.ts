@@ -8,6 +8,7 @@ import { Pool } from "../engine/pool.ts";
 import { ReadyQueue } from "../engine/ready_queue.ts";
 import type { Decision } from "../host/turn.ts";
 import { timeToLive_ms } from "../limits.ts";
+import { Pace } from "../pace.ts";
 import { planted } from "../planted.ts";
 import type { Order, StatusAnswer } from "../schema/live_message.ts";
 import { type EnvelopeId, hashUuid, type TaskId, taskId } from "../task/id.ts";
@@ -17,7 +18,6 @@ import type { Asker, Desk, EndpointEffect, EndpointEvent, EngineSettings } from 
 import { bid, takeCancel, takeReceipt, takeTasks } from "./intake.ts";
 import type { JournalRecord } from "./journal_record.ts";
 import { EndpointMemory } from "./memory.ts";
-import { Pace } from "./pace.ts";
 import { answerTasks, Conversations, orderRefusal, type Self, status } from "./questions.ts";
 import { Deposits, unreceipted } from "./reporting.ts";
 import {

@@ -3,6 +3,7 @@
  * at the relay, an fsync at the endpoint and a commit more for its acknowledgement, and none of them is urgent: until
  * then a result is only kept for longer. A part of `state.ts`; pure.
  */
+import { Pace } from "../pace.ts";
 import type { EnvelopeId, PrincipalId } from "../task/id.ts";
 
 /** A receipt as it is posted: for the tasks of all its tickets together. */
@@ -28,7 +29,7 @@ export class Receipts {
   private readonly given = new Map<EnvelopeId, number>();
   /** When `take` is due; infinite while nothing waits. */
   due_ms = Number.POSITIVE_INFINITY;
-  private posted_ms = Number.NEGATIVE_INFINITY;
+  private readonly pace = new Pace(between_ms);
 
   /** Notes a receipt. `count`: tasks in the envelope, where known. Returns whether all of them have one now. */
   add(id: EnvelopeId, to: PrincipalId, indices: number[], ticket: number, count: number | undefined): boolean {
@@ -48,13 +49,11 @@ export class Receipts {
     if (this.due_ms === Number.POSITIVE_INFINITY) this.due_ms = now_ms + gatherReceipts_ms;
   }
 
-  /** Whether what nothing more is awaited for may be posted now; if not, it is due soon. */
+  /** Whether what waits may be posted now; if not, it is due as soon as it may. */
   mayPost(now_ms: number): boolean {
-    const next_ms = this.posted_ms + between_ms;
-    // Clocks may be set back: then nothing waits for the time they had before.
-    const early = now_ms < next_ms && now_ms >= this.posted_ms;
-    if (early) this.due_ms = Math.min(this.due_ms, next_ms);
-    return !early;
+    const next_ms = this.pace.next(now_ms);
+    if (next_ms !== undefined) this.due_ms = Math.min(this.due_ms, next_ms);
+    return next_ms === undefined;
   }
 
   /** Takes what waits: all of it, or that of one envelope. */
@@ -62,7 +61,7 @@ export class Receipts {
     for (const [id, receipt] of this.waiting) {
       if (only !== undefined && id !== only) continue;
       this.waiting.delete(id);
-      this.posted_ms = now_ms;
+      this.pace.done(now_ms);
       yield { ...receipt, indices: [...receipt.indices] };
     }
     if (this.waiting.size === 0) this.due_ms = Number.POSITIVE_INFINITY;

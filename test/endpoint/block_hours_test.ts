@@ -1,46 +1,10 @@
 /** What an endpoint decides about blocks when it is outside the hours of its schedule. */
 import { expect, test } from "bun:test";
 import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
-import type { EndpointEffect, EndpointEvent } from "../../core/endpoint/decision.ts";
 import { OpeningHours } from "../../core/endpoint/opening_hours.ts";
 import type { BlockState } from "../../providers/outcome.ts";
+import { accepted, of, seen, settings, up, workerOf } from "./block_scene.ts";
 import { Driver, owner, tasks, tid } from "./driver.ts";
-
-const settings: BatchSettings = {
-  kind: "batch",
-  tasks_max: 1000,
-  init_blocks: 0,
-  min_blocks: 0,
-  max_blocks: 4,
-  nodes_per_block: 1,
-  slots_per_node: 2,
-  parallelism: 1,
-  max_idle_ms: 60_000,
-  walltime_s: 3600,
-  warn_s: 60,
-  submit_gap_ms: 10_000,
-  poll_fast_ms: 5000,
-  poll_slow_ms: 30_000,
-  absent_polls: 2,
-  absent_after_ms: 30_000,
-};
-
-const of = <T extends EndpointEffect["t"]>(effects: EndpointEffect[], t: T) =>
-  effects.filter((effect): effect is Extract<EndpointEffect, { t: T }> => effect.t === t);
-
-const accepted = (block: string, job = "17"): EndpointEvent => {
-  return { t: "block_sent", block, outcome: { is: "accepted", id: job }, now_ms: 0 };
-};
-const seen = (block: string, state: BlockState, now_ms = 0, last_words?: string): EndpointEvent => {
-  const words = last_words === undefined ? {} : { last_words };
-  const sights = [{ block, sight: { seen: "seen" as const, state, raw: "X" }, ...words }];
-  return { t: "blocks_seen", sights, found: [], names_covered: false, now_ms };
-};
-const workerOf = (block: string, k = 1): string => `${block.slice(0, 28)}0000000${k}`;
-const up = (driver: Driver, block: string, now_ms = 0): EndpointEvent => {
-  const event = driver.ready(workerOf(block), 2) as Extract<EndpointEvent, { t: "worker_up" }>;
-  return { ...event, block, now_ms };
-};
 
 /** Open from 00:00 to 00:30 UTC of every day: at the beginning of time, for half an hour. */
 function nightly(running_blocks: "keep" | "drain"): BatchSettings {

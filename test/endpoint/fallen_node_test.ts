@@ -3,7 +3,7 @@ import { afterEach, expect, test } from "bun:test";
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fallenNodes, nodeFell } from "../../core/endpoint/fallen_node.ts";
+import { nodeFell } from "../../core/endpoint/fallen_node.ts";
 
 const said = "worker.connected\nsrun: error: Node failure on node04\nworker.disconnected\n";
 
@@ -27,9 +27,4 @@ test("nodeFell() holds for the node that the launcher names, and for no other", 
   const other = worker("node0");
   writeFileSync(join(block, "stderr"), said);
   expect(nodeFell(other)).toBe(false);
-});
-
-test("fallenNodes() takes whole lines of the launcher only", () => {
-  expect([...fallenNodes(said)]).toEqual(["node04"]);
-  expect(fallenNodes('told: "srun: error: Node failure on node04"\n').size).toBe(0);
 });

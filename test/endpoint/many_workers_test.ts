@@ -1,47 +1,16 @@
-/** What is done only so often: and with many workers, what follows from a report is done for several at once. */
+/** With many workers, what follows from a report is done for several at once. */
 import { describe, expect, test } from "bun:test";
-import type { BatchSettings } from "../../core/endpoint/batch_settings.ts";
 import type { EndpointEvent } from "../../core/endpoint/decision.ts";
-import { Pace } from "../../core/endpoint/pace.ts";
+import { accepted, settings } from "./block_scene.ts";
 import { Driver, result, tasks, tid } from "./driver.ts";
-
-describe("Pace", () => {
-  test("is due at once, then after its time, and at once when the clock was set back", () => {
-    const pace = new Pace(10);
-    expect(pace.next(1000)).toBeUndefined();
-    pace.done(1000);
-    expect(pace.next(1004)).toBe(1010);
-    expect(pace.next(1010)).toBeUndefined();
-    expect(pace.next(900)).toBeUndefined();
-  });
-});
-
-const settings: BatchSettings = {
-  kind: "batch",
-  tasks_max: 10_000,
-  init_blocks: 0,
-  min_blocks: 0,
-  max_blocks: 1,
-  nodes_per_block: 1,
-  slots_per_node: 1000,
-  parallelism: 1,
-  max_idle_ms: 60_000,
-  walltime_s: 3600,
-  warn_s: 60,
-  submit_gap_ms: 10_000,
-  poll_fast_ms: 5000,
-  poll_slow_ms: 30_000,
-  absent_polls: 2,
-  absent_after_ms: 30_000,
-};
 
 /** A block with so many workers of one slot each, all busy with the first tasks of a mail that has twice as many. */
 function field(workers: number): { driver: Driver; ids: string[]; mail: ReturnType<typeof tasks> } {
-  const driver = new Driver(settings);
+  const driver = new Driver({ ...settings, tasks_max: 10_000, max_blocks: 1, slots_per_node: 1000 });
   const mail = tasks("1", new Array(workers * 2).fill({}));
   driver.step(mail);
   const { id } = driver.block();
-  driver.step({ t: "block_sent", block: id, outcome: { is: "accepted", id: "1" }, now_ms: 0 });
+  driver.step(accepted(id));
   const ids = Array.from({ length: workers }, (_, i) => `${id.slice(0, 28)}${(i + 1).toString(16).padStart(8, "0")}`);
   for (const worker of ids) {
     const up = driver.ready(worker, 1) as Extract<EndpointEvent, { t: "worker_up" }>;
