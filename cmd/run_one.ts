@@ -59,7 +59,9 @@ async function whatToRun(
     throw new GcError("usage", "task.python", message, { hint: "gc run --python file.py:function --args '[1, 2]'" });
   }
   const known =
-    registered === undefined ? undefined : (await import("./function/store.ts")).callableFunction(cli.home, registered);
+    registered === undefined
+      ? undefined
+      : (await import("../core/submit/function_store.ts")).callableFunction(cli.home, registered);
   const call = (await import("./python_call.ts")).pythonCallOf(options, known);
   return { python: true, what: { python: call } };
 }

@@ -1,8 +1,8 @@
 /** `gc function delete`: forgets a registered function here. Tasks that were submitted with it go on. */
 import type { Command } from "commander";
+import { deleteFunction } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
-import { deleteFunction } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

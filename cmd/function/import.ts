@@ -3,9 +3,9 @@ import * as fs from "node:fs";
 import type { Command } from "commander";
 import { GcError, messageOf } from "../../core/errors.ts";
 import { fileError } from "../../core/host/files.ts";
+import { keepFunction } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
-import { keepFunction } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

@@ -1,9 +1,9 @@
 /** `gc function list`: the registered functions that are here, one's own and those that others have shared. */
 import type { Command } from "commander";
 import { readIdentity } from "../../core/config/identity.ts";
+import { listFunctions } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
-import { listFunctions } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

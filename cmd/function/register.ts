@@ -1,9 +1,9 @@
 /** `gc function register`: keeps a Python function under a hash of what it is, signed by this person. */
 import type { Command } from "commander";
+import { registerFunction } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { pythonCodeOf } from "../python_call.ts";
-import { registerFunction } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

@@ -1,8 +1,8 @@
 /** `gc function share`: prints the signed document of a function, for somebody else to import. */
 import type { Command } from "commander";
+import { findDocument } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
-import { findDocument } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

@@ -3,10 +3,10 @@ import type { Command } from "commander";
 import type { RegisteredFunction } from "../../core/access/registered_function.ts";
 import { readIdentity } from "../../core/config/identity.ts";
 import type { FunctionBody } from "../../core/schema/function.ts";
+import { findFunction } from "../../core/submit/function_store.ts";
 import type { Cli } from "../cli.ts";
 import { addExamples } from "../examples.ts";
 import { visible } from "../visible.ts";
-import { findFunction } from "./store.ts";
 
 export function describe(parent: Command, cli: Cli): void {
   const command = parent

@@ -5,9 +5,9 @@
  */
 import { GcError, messageOf } from "../../core/errors.ts";
 import type { SdkAsk } from "../../core/schema/sdk_message.ts";
+import { deleteFunction, findFunction, registerFunction } from "../../core/submit/function_store.ts";
 import { type EnvelopeId, envelopeOf, indexOf, type TaskId } from "../../core/task/id.ts";
 import { collect } from "../collect.ts";
-import { deleteFunction, findFunction, registerFunction } from "../function/store.ts";
 import { standings } from "../standings.ts";
 import { groupOf } from "../task_batch.ts";
 import type { TaskDesk } from "../task_desk.ts";

@@ -9,22 +9,15 @@ import {
   openFunction,
   type RegisteredFunction,
   signFunction,
-} from "../../core/access/registered_function.ts";
-import type { Home } from "../../core/config/home.ts";
-import { loadIdentity } from "../../core/config/identity.ts";
-import { GcError } from "../../core/errors.ts";
-import {
-  fileError,
-  isAbsent,
-  makePrivateDir,
-  readJsonIfThere,
-  removeIfThere,
-  writeJson,
-} from "../../core/host/files.ts";
-import type { Host } from "../../core/host/host.ts";
-import { join } from "../../core/host/path.ts";
-import type { FunctionBody, FunctionFile } from "../../core/schema/function.ts";
-import type { PythonCall } from "../../core/schema/python.ts";
+} from "../access/registered_function.ts";
+import type { Home } from "../config/home.ts";
+import { loadIdentity } from "../config/identity.ts";
+import { GcError } from "../errors.ts";
+import { fileError, isAbsent, makePrivateDir, readJsonIfThere, removeIfThere, writeJson } from "../host/files.ts";
+import type { Host } from "../host/host.ts";
+import { join } from "../host/path.ts";
+import type { FunctionBody, FunctionFile } from "../schema/function.ts";
+import type { PythonCall } from "../schema/python.ts";
 
 /**
  * Registers a function as one of this person's. The same one again is the same; what is said of it anew, a name or a
