@@ -2,8 +2,8 @@
  * Which of the tasks that wait for whole nodes is started next on a block. Pure: the line and what is free go in, one
  * task comes out. Within one priority the sizes take turns in proportion to the work that waits in each, the largest
  * first where it matters, so that small tasks are left to fill the gaps until the end; a size that was passed over for
- * too long comes before everything else, and nodes are kept free for it (`claim.ts`). Why so and not otherwise, with
- * figures: docs/adr/0003-packing.md.
+ * too long comes before everything else, and nodes are kept free for it (`gang_dispatch.ts`). Why so and not otherwise,
+ * with figures: docs/adr/0003-packing.md.
  */
 import type { GangLine, SizeClass, Tier, Waiting } from "./gang_line.ts";
 

@@ -6,23 +6,23 @@ import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
-import { workerGrowth } from "./b10_workers.ts";
-import { scaleOut } from "./b13_scale_out.ts";
-import { granularity } from "./b17_granularity.ts";
-import { recovery } from "./b18_recovery.ts";
 import { closeCrowds } from "./crowd.ts";
 import { depth } from "./depth.ts";
 import { durability } from "./durability.ts";
 import { footprint } from "./footprint.ts";
+import { granularity } from "./granularity.ts";
 import { type Bench, type RunOptions, runBench, Skip } from "./harness.ts";
 import { idle } from "./idle.ts";
 import { oneShot } from "./one_shot.ts";
 import { packing } from "./packing.ts";
 import { pythonCalls } from "./python_calls.ts";
 import { pythonLatency } from "./python_latency.ts";
+import { recovery } from "./recovery.ts";
 import { roundTrip } from "./round_trip.ts";
+import { scaleOut } from "./scale_out.ts";
 import { shellTasks } from "./shell_tasks.ts";
 import { start } from "./start.ts";
+import { workerGrowth } from "./worker_growth.ts";
 import { zeroWork } from "./zero_work.ts";
 
 const benches: readonly Bench[] = [

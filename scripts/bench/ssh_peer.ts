@@ -4,6 +4,7 @@
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { freePort } from "../../core/host/free_port.ts";
 import { Skip } from "./harness.ts";
 
 export interface SshPeer {
@@ -23,7 +24,7 @@ export async function openSsh(folder: string): Promise<SshPeer> {
   mkdirSync("/run/sshd", { recursive: true });
   for (const key of ["host", "user"]) await must(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", join(dir, key)]);
   writeFileSync(join(dir, "authorized"), readFileSync(join(dir, "user.pub")));
-  const port = freePort();
+  const port = await freePort("127.0.0.1");
   writeFileSync(join(dir, "server"), serverConfig(dir, port));
   writeFileSync(join(dir, "client"), clientConfig(dir, port));
   const server = Bun.spawn([sshd, "-D", "-e", "-f", join(dir, "server")], {
@@ -76,13 +77,6 @@ function clientConfig(dir: string, port: number): string {
     "  ControlPersist 600",
     "",
   ].join("\n");
-}
-
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
 }
 
 async function must(argv: string[]): Promise<void> {

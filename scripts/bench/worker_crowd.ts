@@ -1,6 +1,6 @@
 /**
- * Many workers in one process: `b10_crowd.ts BLOCK_FOLDER COUNT SLOTS`. Each has its own folder, secret and link, as a
- * worker of that block, and says at once that a task is over. What a thousand nodes are to an endpoint, on two cores.
+ * Many workers in one process: `worker_crowd.ts BLOCK_FOLDER COUNT SLOTS`. Each has its own folder, secret and link, as
+ * a worker of that block, and says at once that a task is over. What a thousand nodes are to an endpoint, on two cores.
  */
 import { join } from "node:path";
 import { readJsonIfThere } from "../../core/host/files.ts";

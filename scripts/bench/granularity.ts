@@ -3,7 +3,7 @@
  * what it would be if nothing else took any (tasks × duration / slots), and that against the vfork loop, which does
  * nothing but start them.
  */
-import { floorEfficiency, type Grain, xargsEfficiency } from "./b17_peers.ts";
+import { floorEfficiency, type Grain, xargsEfficiency } from "./granularity_peers.ts";
 import type { Bench, Opened, Reading, RunOptions, Side } from "./harness.ts";
 import { World } from "./world.ts";
 

@@ -5,10 +5,10 @@
  */
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { type StubSlurm, stubSlurm } from "./b13_stub_slurm.ts";
 import type { Driver } from "./driven.ts";
 import { type Bench, type Opened, type Reading, type RunOptions, Skip } from "./harness.ts";
 import { median, quantile } from "./statistics.ts";
+import { type StubSlurm, stubSlurm } from "./stub_slurm.ts";
 import { World } from "./world.ts";
 
 const spec = { argv: ["/bin/true"] };

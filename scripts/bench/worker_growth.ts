@@ -5,9 +5,9 @@
  */
 import { mkdirSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { stubSlurm } from "./b13_stub_slurm.ts";
 import { processCpu_us } from "./crowd.ts";
 import { type Bench, cpuEach, type Opened, type Reading, type RunOptions, type Side, Skip } from "./harness.ts";
+import { stubSlurm } from "./stub_slurm.ts";
 import { World } from "./world.ts";
 
 const counts = [1, 10, 100, 1000] as const;
@@ -42,7 +42,7 @@ class Field {
     const block = await blockFolder(world);
     const before_kb = endpointRss_kb(world);
     const begun_ms = performance.now();
-    const program = join(import.meta.dir, "b10_crowd.ts");
+    const program = join(import.meta.dir, "worker_crowd.ts");
     const workers = Bun.spawn([process.execPath, program, block, String(count), String(slots)], {
       stdio: ["ignore", "ignore", "inherit"],
       env: { PATH: process.env.PATH ?? "", HOME: place },
