@@ -8,7 +8,7 @@
 import { join, normalize } from "node:path";
 import { type Finding, lineAt, reportAndExit, type Source, sources, withoutComments } from "./sources.ts";
 
-/** Files directly in `core/`: errors, assert, limits, planted. They import no room, and every room may import them. */
+/** Files directly in `core/`: errors, assert, limits and such. They import no room, and every room may import them. */
 const foundation = "core";
 
 /** Each room, lowest first, with the rooms it may import besides itself and the foundation. */

@@ -4,13 +4,23 @@
  * compiler makes the rest. The three texts are part of the executable and lie in `sdk/typescript/printed`; they end in
  * `.txt`, so that nobody takes them for sources.
  *
- *     bun scripts/sdk_typescript.ts            write them
- *     bun scripts/sdk_typescript.ts --check    fail when they are not what the sources say
+ *     bun scripts/sdk_typescript.ts               write them
+ *     bun scripts/sdk_typescript.ts --if-stale    only when a source is newer than they are
  */
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./sources.ts";
+import { isStale } from "./stale.ts";
 
 const folder = join(root, "sdk/typescript");
 const printed = join(folder, "printed");
@@ -93,15 +103,21 @@ function compiled(text: string): { readonly [name: string]: string } {
   }
 }
 
-if (import.meta.main) {
-  const is_check = process.argv.includes("--check");
+function printedIsStale(): boolean {
+  const outputs = ["ts", "js", "d.ts"].map((kind) => join(printed, `gc_compute.${kind}.txt`));
+  const sources = readdirSync(folder).filter((name) => name.endsWith(".ts"));
+  return isStale(outputs, [import.meta.path, ...sources.map((name) => join(folder, name))]);
+}
+
+/** Readers see the old text or the new one, never half of one. */
+function writePrinted(): void {
   mkdirSync(printed, { recursive: true });
   for (const [name, text] of Object.entries(printedSdk())) {
     const path = join(printed, `${name}.txt`);
-    if (!is_check) writeFileSync(path, text);
-    else if (readFileSync(path, "utf8") !== text) {
-      console.error(`sdk/typescript/printed/${name}.txt is stale: bun scripts/sdk_typescript.ts`);
-      process.exitCode = 1;
-    }
+    const unfinished = `${path}.${process.pid}.tmp`;
+    writeFileSync(unfinished, text);
+    renameSync(unfinished, path);
   }
 }
+
+if (import.meta.main && !(process.argv.includes("--if-stale") && !printedIsStale())) writePrinted();
