@@ -112,6 +112,7 @@ export function batchStories({ story, last }: Stage): void {
     await alice.submit("barren", "true", 50);
     const why = async (): Promise<string> => (await alice.run(["why", "last"])).stdout;
     await until(async () => (await why()).includes("worker_init ended with exit code 1"), "the reason", 20_000, 200);
+    // That nothing more is submitted has no event of its own.
     await Bun.sleep(12_000);
     expect(jobsOf("barren").length).toBeLessThanOrEqual(3);
   });

@@ -5,11 +5,12 @@
 import "reflect-metadata";
 import { afterEach, beforeEach, expect, test } from "bun:test";
 import { writeFileSync } from "node:fs";
-import { connect, createServer as createPlainServer, type Server, type Socket } from "node:net";
+import { connect, type Server, type Socket } from "node:net";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { createServer } from "node:tls";
 import * as x509 from "@peculiar/x509";
+import { freePort } from "../../core/host/free_port.ts";
 import { Throwaway } from "./throwaway.ts";
 import { until } from "./until.ts";
 
@@ -26,7 +27,7 @@ beforeEach(async () => {
   user = new Throwaway();
   came = 0;
   open = new Set();
-  const behind = await freePort();
+  const behind = await freePort("127.0.0.1");
   const { cert, key } = await certificateOf("localhost");
   const authority = join(user.dir, "authority.pem");
   writeFileSync(authority, cert);
@@ -111,11 +112,4 @@ async function certificateOf(name: string): Promise<{ cert: string; key: string 
 async function portOf(server: Server): Promise<number> {
   await new Promise<void>((resolve) => server.listen(0, "localhost", resolve));
   return (server.address() as { port: number }).port;
-}
-
-async function freePort(): Promise<number> {
-  const server = createPlainServer();
-  const port = await portOf(server);
-  await new Promise((resolve) => server.close(resolve));
-  return port;
 }

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { type Identity, makeIdentity, openIdentity } from "../../core/access/principal.ts";
 import { composeTasks } from "../../core/envelope/compose.ts";
 import { Sealer } from "../../core/envelope/sealer.ts";
+import { freePort } from "../../core/host/free_port.ts";
 import type { Frameable } from "../../core/wire/codec.ts";
 import { type Link, openLink, principalSelf } from "../../core/wire/link.ts";
 import { silent } from "./hostile_relay.ts";
@@ -15,15 +16,8 @@ const anna = new Throwaway();
 const ben = new Throwaway();
 let lab = "";
 let ben_id = "";
-const port = freePort();
-
-/** A port that nobody listens at: the relay is to come back to the same one. */
-function freePort(): number {
-  const listener = Bun.listen({ hostname: "127.0.0.1", port: 0, socket: { data() {} } });
-  const { port } = listener;
-  listener.stop(true);
-  return port;
-}
+/** The relay is to come back to the same one. */
+const port = await freePort("127.0.0.1");
 
 beforeAll(async () => {
   await anna.must(["relay", "up", "--listen", `127.0.0.1:${port}`, "--detach"]);

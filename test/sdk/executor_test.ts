@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { PythonPlace } from "./python_place.ts";
+import { PythonPlace, someFunctions } from "./python_place.ts";
 
 let place: PythonPlace;
 beforeAll(async () => {
@@ -11,18 +11,7 @@ afterAll(() => place.close());
 const head = `
 import asyncio, concurrent.futures as cf, threading, time
 from gc_compute import Executor, ShellFunction, ComputeFuture, SerializationError, wait, as_completed
-
-def square(x):
-    return x * x
-
-def slow(s, value=None):
-    import time
-    time.sleep(s)
-    return value
-
-def fails(x):
-    raise KeyError(x)
-`;
+${someFunctions}`;
 
 describe("what CPython's own tests expect of an executor", () => {
   test("results, exceptions, timeouts, map in order, wait and as_completed", async () => {

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
 import { until } from "../e2e/until.ts";
-import { PythonPlace } from "./python_place.ts";
+import { PythonPlace, someFunctions } from "./python_place.ts";
 
 let place: PythonPlace;
 beforeAll(async () => {
@@ -12,18 +12,7 @@ afterAll(() => place.close());
 const head = `
 import atexit, concurrent.futures as cf, gc, logging, os, sys, threading, time, weakref
 from gc_compute import ComputeFuture, Executor, ShellFunction, as_completed, wait
-
-def square(x):
-    return x * x
-
-def slow(s, value=None):
-    import time
-    time.sleep(s)
-    return value
-
-def fails(x):
-    raise KeyError(x)
-
+${someFunctions}
 def gone(ref):
     end = time.time() + 20
     while ref() is not None and time.time() < end:

@@ -14,6 +14,20 @@ const sdk = join(root, "sdk/python");
 /** Programs in Python that take longer have hung. */
 const hangs_ms = 60_000;
 
+/** Functions that programs submit: one that returns, one that takes its time, one that raises. */
+export const someFunctions = `
+def square(x):
+    return x * x
+
+def slow(s, value=None):
+    import time
+    time.sleep(s)
+    return value
+
+def fails(x):
+    raise KeyError(x)
+`;
+
 export interface Python {
   readonly version: string;
   readonly path: string;
