@@ -38,14 +38,13 @@ async function runFiles(paths: readonly string[], jobs: number): Promise<FileRes
   return results;
 }
 
-/** One line for a file that passed; for one that failed also its output. */
-function fileText({ path, passed, failed, skipped, why, output, took_ms }: FileResult): string {
+/** One line for a file that passed, with what it skipped; for one that failed also its output. */
+function fileText({ path, passed, failed, skipped, why, skips, output, took_ms }: FileResult): string {
   const counts = [`${passed} passed`];
   if (skipped > 0) counts.push(`${skipped} skipped`);
   if (failed > 0) counts.push(`${failed} failed`);
   const line = `${failed === 0 ? "ok  " : "FAIL"}  ${path}  (${counts.join(", ")}, ${(took_ms / 1000).toFixed(1)} s)`;
-  if (failed === 0) return line;
-  return [line, ...why, output.trimEnd()].join("\n").replace(/\n/g, "\n      ");
+  return [line, ...(failed === 0 ? skips : [...why, output.trimEnd()])].join("\n").replace(/\n/g, "\n      ");
 }
 
 async function main(): Promise<never> {

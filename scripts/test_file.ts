@@ -3,18 +3,22 @@
  * behind. A process that outlives its test file counts as a failure, because on a person's machine it would outlive
  * everything.
  */
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { closeSync, mkdtempSync, openSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { root } from "./sources.ts";
 
-/** How a file went. `why` are reasons besides failed tests: too slow, crashed, left something behind. */
+/**
+ * How a file went. `why` are reasons besides failed tests: too slow, crashed, left something behind. `skips`: what was
+ * skipped, and what the file says of the reason.
+ */
 export interface FileResult {
   readonly path: string;
   readonly passed: number;
   readonly failed: number;
   readonly skipped: number;
   readonly why: readonly string[];
+  readonly skips: readonly string[];
   readonly output: string;
   readonly took_ms: number;
 }
@@ -37,16 +41,19 @@ export async function runTestFile(path: string): Promise<FileResult> {
   counter += 1;
   const id = `${process.pid}.${counter}`;
   const text = join(folder, "output");
+  const output_fd = openSync(text, "a");
   const begun_ms = performance.now();
   const child = Bun.spawn([process.execPath, "test", `./${path}`, `--timeout=${testLimit_ms}`], {
     cwd: root,
     env: environment(folder, id),
     stdin: "ignore",
-    // A file, not a pipe: a process that is left behind would keep a pipe open.
-    stdout: Bun.file(text),
-    stderr: Bun.file(text),
+    // A file, not a pipe: a process that is left behind would keep a pipe open. Opened once, or each of the two streams
+    // would write over what the other has written.
+    stdout: output_fd,
+    stderr: output_fd,
     detached: true,
   });
+  closeSync(output_fd);
   const limit_s = timeLimitOf(path);
   let too_slow = false;
   const timer = setTimeout(() => {
@@ -72,6 +79,8 @@ export async function runTestFile(path: string): Promise<FileResult> {
     failed: failed + why.length,
     skipped: count("skip"),
     why,
+    // What a file prints first follows its name on the same line, and skipped tests are listed twice.
+    skips: [...new Set(output.match(/^\(skip\).*|SKIPPED: .*/gm))],
     output,
     took_ms: performance.now() - begun_ms,
   };

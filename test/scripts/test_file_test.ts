@@ -27,6 +27,11 @@ describe("runTestFile()", () => {
     expect(await runText(text)).toMatchObject({ passed: 1, failed: 1, skipped: 1, why: [] });
   });
 
+  test("tells what was skipped, and why", async () => {
+    const text = 'console.log("SKIPPED: no moon"); test("a", () => {}); test["skip"]("b", () => {});';
+    expect((await runText(text)).skips).toEqual(["SKIPPED: no moon", "(skip) b"]);
+  });
+
   test("counts a file that breaks, or holds no test, as failed", async () => {
     expect((await runText('throw new Error("at once");')).failed).toBeGreaterThan(0);
     expect((await runText('test("a", () => process.exit(3));')).failed).toBeGreaterThan(0);

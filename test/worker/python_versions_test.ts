@@ -78,7 +78,8 @@ describe.skipIf(pythons.size === 0)("the runner", () => {
     });
   });
 
-  test.skipIf(!fs.existsSync(old))("under Python 2 says that it is too old", async () => {
+  const why = fs.existsSync(old) ? "" : ` (SKIPPED: there is no ${old})`;
+  test.skipIf(why !== "")(`under Python 2 says that it is too old${why}`, async () => {
     const { outcome, stderr } = await run(old, "f", []);
     expect(outcome).toMatchObject({ class: "fail", cause: "spawn", exit_code: 126 });
     expect(stderr.text).toContain("is too old: gc needs Python 3.6 or newer");
